@@ -55,7 +55,7 @@ class RopeMaker {
   int64_t dim() const { return rope_.rotary_dim; }
 
   Status Bad(std::string field, std::string value, std::string limit) const {
-    return Status::BadFile(config_.path, "rope_parameters." + field, std::move(value),
+    return Status::BadFile(config_.file, "rope_parameters." + field, std::move(value),
                            std::move(limit));
   }
   // The ratio that yarn and longrope take where the file gives none.
