@@ -4,8 +4,8 @@
 
 The processors come from the model's `_get_logits_processor`, after the steps that `generate` takes
 before it (global defaults, special tokens, lengths), so that order and conditions are the real
-ones. Where the whole context is prompt, `generate` itself is run on a model that answers with the given
-logits, and must agree.
+ones. Where the whole context is prompt, `generate` itself is run on a model that answers with the
+given logits, and must agree.
 """
 
 import json
