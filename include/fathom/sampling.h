@@ -27,11 +27,13 @@ struct SamplingParams {
 
   // Always applied, in this order.
   std::vector<SequenceBias> sequence_bias;
-  double repetition_penalty = 1.0;  // > 0; the prompt's tokens count too
+  double encoder_repetition_penalty = 1.0;  // > 0; generate takes the prompt for the encoder's input
+  double repetition_penalty = 1.0;          // > 0; the prompt's tokens count too
   int64_t no_repeat_ngram_size = 0;
+  int64_t encoder_no_repeat_ngram_size = 0;  // n-grams of the prompt
   std::vector<std::vector<int32_t>> bad_words_ids;
-  int64_t min_length = 0;      // prompt included
-  int64_t min_new_tokens = 0;  // sets min_length as well, as transformers does
+  int64_t min_length = 0;                 // prompt included
+  std::optional<int64_t> min_new_tokens;  // given, it replaces min_length
   std::optional<int32_t> forced_bos_token_id;
   std::vector<int32_t> forced_eos_token_id;
   bool remove_invalid_values = false;
