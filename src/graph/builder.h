@@ -52,8 +52,6 @@ class GraphBuilder {
   void set_cache_depends_on_length(bool value) { graph_.cache_depends_on_length = value; }
 
  private:
-  std::vector<Dim> DimsOf(ValueId value) const;
-
   Parallel parallel_;
   Graph graph_;
   int32_t layer_ = -1;

@@ -39,7 +39,16 @@ struct StepSizes {
   int64_t num_logit_rows = 0;
   int64_t max_blocks = 0;
 
-  int64_t Evaluate(const Dim& dim) const;
+  constexpr int64_t Evaluate(const Dim& dim) const {
+    switch (dim.symbol) {
+      case Symbol::kNone: break;
+      case Symbol::kNumTokens: return num_tokens + dim.value;
+      case Symbol::kNumSequences: return num_sequences + dim.value;
+      case Symbol::kNumLogitRows: return num_logit_rows + dim.value;
+      case Symbol::kMaxBlocks: return max_blocks + dim.value;
+    }
+    return dim.value;
+  }
 };
 
 enum class ValueKind : uint8_t { kActivation, kInput, kWeight, kCache };
@@ -65,6 +74,9 @@ struct OpNode {
   int32_t device = 0;
   std::string name;     // "layers.3.self_attn.q_proj"
 };
+
+// The first dim of a cache value: how many blocks there are is the plan's to say.
+inline constexpr int64_t kAnyBlocks = int64_t{1} << 36;
 
 // Keys or values of one layer: [num_blocks, num_heads, block_size, head_dim].
 struct CacheSpec {
