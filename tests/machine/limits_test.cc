@@ -68,8 +68,8 @@ TEST_F(FakeSystem, V2TakesTheSmallestLimitOfTheHierarchy) {
   Write("/sys/fs/cgroup/app/worker/memory.high", "max\n");
   Write("/sys/fs/cgroup/app/memory.max", std::to_string(4 * kGiB) + "\n");
   Write("/sys/fs/cgroup/app/memory.current", std::to_string(3 * kGiB) + "\n");
-  Write("/sys/fs/cgroup/app/memory.stat",
-        "anon 1\ninactive_file_x 7\ninactive_file " + std::to_string(2 * kGiB) + "\nactive_file 5\n");
+  Write("/sys/fs/cgroup/app/memory.stat", "anon 1\ninactive_file_x 7\ninactive_file " +
+                                              std::to_string(2 * kGiB) + "\nactive_file 5\n");
   Write("/sys/fs/cgroup/memory.max", std::to_string(8 * kGiB) + "\n");
   const auto memory = ReadCgroupMemory(root_);
   ASSERT_TRUE(memory);
@@ -192,7 +192,8 @@ TEST_F(FakeSystem, CountsPhysicalCoresAndPinsToThemFirst) {
 }
 
 TEST_F(FakeSystem, MemoryIsTheSmallerOfMachineAndLimit) {
-  Write("/proc/meminfo", "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:   8388608 kB\n");
+  Write("/proc/meminfo",
+        "MemTotal:       16777216 kB\nMemFree: 1 kB\nMemAvailable:   8388608 kB\n");
   Machine free;
   DetectMemory(root_, free);
   EXPECT_EQ(free.memory.total_bytes, 16 * kGiB);
@@ -216,7 +217,8 @@ TEST_F(FakeSystem, MemoryIsTheSmallerOfMachineAndLimit) {
 }
 
 TEST_F(FakeSystem, MemoryOfAKernelWithoutMemAvailable) {
-  Write("/proc/meminfo", "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nSwapCached: 5 kB\nCached: 1048576 kB\n");
+  Write("/proc/meminfo",
+        "MemTotal: 4194304 kB\nMemFree: 1048576 kB\nSwapCached: 5 kB\nCached: 1048576 kB\n");
   Machine machine;
   DetectMemory(root_, machine);
   EXPECT_EQ(machine.memory.usable_bytes, 2 * kGiB);

@@ -56,7 +56,8 @@ TEST(Isa, TheBestLevelIsTheHighestWhole) {
   EXPECT_EQ(BestIsa({}), Isa::kBaseline);
   EXPECT_EQ(BestIsa({kSse2, kAvx2}), Isa::kBaseline);  // AVX2 without FMA is not Haswell's set
   EXPECT_EQ(BestIsa(kHaswell), Isa::kAvx2);
-  EXPECT_EQ(BestIsa(kHaswell | CpuFeatures{kAvx512f}), Isa::kAvx2);  // AVX-512F alone: Knights Landing
+  EXPECT_EQ(BestIsa(kHaswell | CpuFeatures{kAvx512f}),
+            Isa::kAvx2);  // AVX-512F alone: Knights Landing
   EXPECT_EQ(BestIsa(kSkylake), Isa::kAvx512);
   EXPECT_EQ(BestIsa(kSapphire), Isa::kAmx);
   EXPECT_EQ(BestIsa(kGraviton3), Isa::kNeon);
@@ -157,16 +158,26 @@ TEST(DetectMachine, AsksNoDriverWhereGpusAreNotWanted) {
 
 Machine FullMachine() {
   Machine machine;
-  machine.cpu = {.architecture = "x86_64", .vendor = "GenuineIntel", .brand = "Intel(R) Xeon(R)",
-                 .microarchitecture = "Sapphire Rapids", .model = "Intel(R) Xeon(R) (Sapphire Rapids)",
-                 .family = 6, .model_number = 143, .stepping = 8, .virtual_machine = true, .cores = 3,
-                 .logical_cpus = 8, .quota_cores = 3.5, .pin_order = {0, 2, 4, 6, 1, 3, 5, 7},
+  machine.cpu = {.architecture = "x86_64",
+                 .vendor = "GenuineIntel",
+                 .brand = "Intel(R) Xeon(R)",
+                 .microarchitecture = "Sapphire Rapids",
+                 .model = "Intel(R) Xeon(R) (Sapphire Rapids)",
+                 .family = 6,
+                 .model_number = 143,
+                 .stepping = 8,
+                 .virtual_machine = true,
+                 .cores = 3,
+                 .logical_cpus = 8,
+                 .quota_cores = 3.5,
+                 .pin_order = {0, 2, 4, 6, 1, 3, 5, 7},
                  .features = kSapphire,
                  .caches = {{1, "data", 49152, 64, 2}, {3, "unified", 503316480, 64, 8}}};
   machine.memory = {.total_bytes = 25276502016, .limit_bytes = uint64_t{1} << 33,
                     .usable_bytes = 7'000'000'000};
-  machine.gpus = {{"cuda", "NVIDIA \"H200\"\n", UINT64_MAX, 150'000'000'000, "9.0", 132, "CUDA 13.0"},
-                  {"mps", "Apple M2", 1, 1, "", 0, ""}};
+  machine.gpus = {
+      {"cuda", "NVIDIA \"H200\"\n", UINT64_MAX, 150'000'000'000, "9.0", 132, "CUDA 13.0"},
+      {"mps", "Apple M2", 1, 1, "", 0, ""}};
   machine.roofs = {.read_stream_gb_per_s = 31.25, .fp32_peak_tflops = 0.43, .bf16_peak_tflops = 5.6,
                    .int8_peak_tops = 11.4, .isa = "amx", .threads = 3,
                    .read_stream_variant = "4 streams", .fp32_unit = "avx512", .bf16_unit = "amx",
@@ -200,7 +211,8 @@ TEST(MachineJson, HoldsTheDocumentedFields) {
 }
 
 TEST(MachineJson, FillsInWhatIsMissingButTheInstructionSets) {
-  const auto read = MachineFromJson(R"({"cpu":{"isa":["neon"],"cores":10,"later":1},"more":[]})", "m");
+  const auto read =
+      MachineFromJson(R"({"cpu":{"isa":["neon"],"cores":10,"later":1},"more":[]})", "m");
   ASSERT_TRUE(read.ok()) << read.status().message();
   EXPECT_EQ(read->cpu.cores, 10);
   EXPECT_EQ(read->cpu.logical_cpus, 10);

@@ -84,8 +84,8 @@ TEST(PeakKernels, EachOneMultipliesAndIsNamedOnce) {
   auto zeros = AlignedBuffer::Allocate(kPeakOperandBytes);
   auto ones = AlignedBuffer::Allocate(kPeakOperandBytes);
   ASSERT_TRUE(zeros.ok() && ones.ok());
-  // Only the negated operands stay zero: the products of the others are left over. Not zero as pairs
-  // of bf16 and as bytes either.
+  // Only the negated operands stay zero: the products of the others are left over. Not zero as
+  // pairs of bf16 and as bytes either.
   std::fill_n(ones->as<float>(), kPeakMinusB / sizeof(float), 1.0f);
   std::vector<std::string_view> names;
   std::string skipped;
