@@ -18,6 +18,7 @@ constexpr size_t kLengthBytes = 8;
 // A string, number or run of spaces of the header; the reader holds one at a time, twice over.
 constexpr size_t kMaxTokenBytes = 8'000'000;
 constexpr size_t kMaxNameBytes = 4096;
+constexpr size_t kMaxNamesBytes = 16'000'000;  // of all tensors
 constexpr size_t kMaxMetadataBytes = 16'000'000;
 constexpr size_t kMaxMetadataEntries = 100'000;
 
@@ -84,6 +85,9 @@ class HeaderReader final : public JsonHandler {
       case Place::kOffsets: return "where a non-negative integer is required";
       case Place::kTensor:
         return field_ == "dtype" ? "where a string is required" : "where an array is required";
+      case Place::kTop:
+        if (name_ == "__metadata__") return "where an object of strings is required";
+        [[fallthrough]];
       default: return "where an object with dtype, shape and data_offsets is required";
     }
   }
@@ -114,6 +118,7 @@ class HeaderReader final : public JsonHandler {
   Place place_ = Place::kStart;
   int skip_depth_ = 0;
   bool metadata_seen_ = false;
+  size_t names_bytes_ = 0;
   size_t metadata_bytes_ = 0;
   std::string name_;
   std::string field_;
@@ -166,7 +171,12 @@ Status HeaderReader::OnKey(std::string& key) {
       return Refuse(fmt::format("a name of {} bytes", key.size()),
                     fmt::format("exceeds the limit of {}", kMaxNameBytes));
     }
+    names_bytes_ += key.size();
     name_ = std::move(key);
+    if (names_bytes_ > kMaxNamesBytes) {
+      return Status::BadFile(path_, "header", "names of tensors",
+                             fmt::format("exceed the limit of {} bytes", kMaxNamesBytes));
+    }
     if (name_ == "__metadata__") {
       if (metadata_seen_) return Refuse("stands twice");
       metadata_seen_ = true;
