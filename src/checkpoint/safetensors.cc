@@ -16,10 +16,12 @@ namespace {
 
 constexpr size_t kLengthBytes = 8;
 // A string, number or run of spaces of the header; the reader holds one at a time, twice over.
-constexpr size_t kMaxTokenBytes = 8'000'000;
+constexpr size_t kMaxTokenBytes = 4'000'000;
 constexpr size_t kMaxNameBytes = 4096;
 constexpr size_t kMaxNamesBytes = 16'000'000;  // of all tensors
-constexpr size_t kMaxMetadataBytes = 16'000'000;
+constexpr size_t kMaxMetadataBytes = 8'000'000;
+// The shortest entry of a tensor: "":{"dtype":"U8","shape":[],"data_offsets":[0,0]}
+constexpr size_t kMinEntryBytes = 48;
 constexpr size_t kMaxMetadataEntries = 100'000;
 
 // Names in messages are cut: a hostile one has megabytes.
@@ -449,6 +451,8 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     return Status::BadFile(path, "header", fmt::format("truncated header: {} bytes", length),
                            fmt::format("where the file has {} left", size - kLengthBytes));
   }
+  // At once: growing by copies would hold the list twice. Memory that is not written is not resident.
+  result.tensors_.reserve(std::min<uint64_t>(kMaxSafetensorsTensors, length / kMinEntryBytes));
   HeaderReader reader(result.file_.path(), result.tensors_, result.metadata_);
   FATHOM_TRY(ReadHeader(path, text.substr(kLengthBytes, length), reader));
   const uint64_t data_begin = kLengthBytes + length;
@@ -462,6 +466,7 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     tensor.offset += data_begin;
     tensor.data = result.file_.data() + tensor.offset;
   }
+  result.tensors_.shrink_to_fit();
   return result;
 }
 
