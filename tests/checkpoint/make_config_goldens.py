@@ -20,7 +20,8 @@ from transformers import AutoConfig, GenerationConfig
 logging.disable(logging.WARNING)
 warnings.simplefilter("ignore")
 HERE = pathlib.Path(__file__).parent
-SMALL = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 4, "vocab_size": 96}
+SMALL = {"hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 4, "vocab_size": 96,
+         "num_key_value_heads": 4}
 ROPES = {
     "default": {},
     "linear": {"factor": 2.0},
