@@ -68,4 +68,12 @@ const OpRecord& GetOp(std::string_view name) {
   return *op;
 }
 
+const Port* FindPort(std::span<const Port> ports, size_t index) {
+  if (index < ports.size()) return &ports[index];
+  size_t first = ports.size();
+  while (first > 0 && ports[first - 1].repeated) --first;
+  if (first == ports.size()) return nullptr;
+  return &ports[first + (index - first) % (ports.size() - first)];
+}
+
 }  // namespace fathom

@@ -1,4 +1,4 @@
-// Operations: one record each (src/ops/NAME.cc): what it computes, its shapes, its plain reference,
+// Operations: one record each (src/ops/records/NAME.cc): what it computes, its shapes, its plain reference,
 // its test cases and its cost. Graphs are made of them, backends bring kernels for them, tests and
 // benchmarks iterate over them.
 #pragma once
@@ -72,7 +72,7 @@ struct Port {
   PortKind kind;
   std::string_view axes;  // "[num_tokens, hidden_size]"
   bool optional = false;
-  bool repeated = false;  // the last port may stand several times
+  bool repeated = false;  // the ports so marked, all at the end, may stand several times in turn
 };
 
 // One test of an operation: the inputs are made by the record, so that indices are meaningful.
@@ -90,9 +90,17 @@ struct OpTestCase {
   std::vector<Shape> output_shapes;
 };
 
+// What one call must do at least: every operand read or written once. Matrices and caches are counted
+// in elements, for their type is the plan's choice.
 struct OpCost {
   double flops = 0;
-  double bytes = 0;  // read and written at least once
+  double bytes = 0;            // of activations, indices and vectors
+  double weight_elements = 0;  // read of matrices
+  double cache_elements = 0;   // read and written of caches
+
+  double TotalBytes(double bytes_per_weight, double bytes_per_cache_element) const {
+    return bytes + weight_elements * bytes_per_weight + cache_elements * bytes_per_cache_element;
+  }
 };
 
 struct OpRecord {
@@ -107,18 +115,25 @@ struct OpRecord {
   void (*reference)(const OpCall& call);
   OpCost (*cost)(const Attributes&, std::span<const Shape> inputs, std::span<const Shape> outputs);
   std::vector<OpTestCase> (*test_cases)();
-  // |kernel - reference| <= tolerance_ulps * eps * norm, where norm bounds the sum of magnitudes that
-  // went into an element: for a dot product of length n, ||row|| * ||x||; eps is that of the narrowest
-  // type the kernel computes products in.
+  // |kernel - reference| <= (tolerance_ulps * 2^-23 + e) * magnitude, where the magnitude bounds the sum
+  // of magnitudes that went into an element (for a dot product ||row|| * ||x||) and e is the epsilon of
+  // the type to which the kernel rounds operands, if that is coarser than float32 (ops/op_testing.h).
   double tolerance_ulps = 8;
+  // Fills `magnitudes` (float32, shaped as the outputs). Runs after the reference, on the same call.
+  // Null: the largest absolute value of the element's row of the output.
+  void (*magnitudes)(const OpCall& call, std::span<const Tensor> magnitudes) = nullptr;
   // Inputs changed in place by the call (indices of ports): caches.
   std::vector<int> in_place_inputs = {};
 };
 
-// All records, by name. The list is written by the build from the files of src/ops.
+// All records, by name. The list is written by the build from the files of src/ops/records.
 std::span<const OpRecord* const> AllOps();
 const OpRecord* FindOp(std::string_view name);
 // The record must exist.
 const OpRecord& GetOp(std::string_view name);
+
+// The port of input `index` (output likewise): repeated ports take turns from the first one so marked.
+// Null where the record has no port for it.
+const Port* FindPort(std::span<const Port> ports, size_t index);
 
 }  // namespace fathom
