@@ -8,13 +8,13 @@
 
 namespace fathom {
 
-Result<const Architecture*> FindArchitecture(const ModelConfig& config) {
+Result<const Architecture*> FindArchitecture(const ConfigFile& file) {
   std::vector<std::string_view> names;
   for (const Architecture* architecture : AllArchitectures()) {
-    if (architecture->hf_name == config.model_type) return architecture;
+    if (architecture->hf_name == file.model_type) return architecture;
     names.push_back(architecture->hf_name);
   }
-  return Status::BadFile(config.path, "model_type", fmt::format("\"{}\"", config.model_type),
+  return Status::BadFile(file.path, "model_type", fmt::format("\"{}\"", file.model_type),
                          "is not an architecture that this build has",
                          fmt::format("it has {}", fmt::join(names, ", ")));
 }

@@ -15,7 +15,7 @@ class DecoderBuilder {
       : config_(config), options_(options), builder_(parallel) {}
 
   Result<Graph> Build() {
-    FATHOM_ASSIGN(rope_, MakeRope(config_, config_.rope));
+    FATHOM_ASSIGN(rope_, MakeRope(config_, config_.rope_parameters[0].parameters));
     builder_.set_cache_depends_on_length(rope_.depends_on_length);
     const ValueId table = EmbeddingTable();
     ValueId x = builder_.Add1("embedding", "embed_tokens",

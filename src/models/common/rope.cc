@@ -32,34 +32,37 @@ class RopeMaker {
       : config_(config), parameters_(parameters) {}
 
   Result<Rope> Make() {
-    rope_.rotary_dim =
-        static_cast<int64_t>(static_cast<double>(config_.head_dim) *
-                             parameters_.partial_rotary_factor.value_or(1.0));
+    rope_.rotary_dim = parameters_.RotaryDim(config_.head_dim);
     if (rope_.rotary_dim < 2 || rope_.rotary_dim % 2 != 0) {
       return Bad("partial_rotary_factor", fmt::format("rotates {} dimensions", rope_.rotary_dim),
                  "must rotate an even number of at least 2");
     }
-    const std::string& type = parameters_.rope_type;
-    if (type == "default") return Finish(InverseFrequencies(parameters_.rope_theta, dim()), 1.0);
-    if (type == "linear") return Linear();
-    if (type == "dynamic") return Dynamic();
-    if (type == "yarn") return Yarn();
-    if (type == "longrope") return LongRope();
-    if (type == "llama3") return Llama3();
-    return Bad("rope_type", fmt::format("\"{}\"", type),
-               "is none of default, linear, dynamic, yarn, longrope, llama3");
+    switch (parameters_.rope_type) {
+      case RopeType::kDefault:
+        return Finish(InverseFrequencies(parameters_.rope_theta, dim()), 1.0);
+      case RopeType::kLinear: return Linear();
+      case RopeType::kDynamic: return Dynamic();
+      case RopeType::kYarn: return Yarn();
+      case RopeType::kLongrope: return LongRope();
+      case RopeType::kLlama3: return Llama3();
+      case RopeType::kProportional: break;
+    }
+    return Bad("rope_type", fmt::format("\"{}\"", RopeTypeName(parameters_.rope_type)),
+               "is not one that this architecture runs with");
   }
 
  private:
   int64_t dim() const { return rope_.rotary_dim; }
 
   Status Bad(std::string field, std::string value, std::string limit) const {
-    return Status::BadFile(config_.path, "rope_parameters." + field, std::move(value),
+    return Status::BadFile(config_.file, "rope_parameters." + field, std::move(value),
                            std::move(limit));
   }
-  Status Missing(std::string_view field) const {
-    return Bad(std::string(field), "is missing",
-               fmt::format("rope_type \"{}\" needs it", parameters_.rope_type));
+  // The ratio that yarn and longrope take where the file gives none.
+  double Factor() const {
+    return parameters_.factor.value_or(
+        static_cast<double>(config_.max_position_embeddings) /
+        static_cast<double>(parameters_.original_max_position_embeddings));
   }
 
   Rope Finish(std::vector<float> inv_freq, double attention_scaling) {
@@ -69,14 +72,12 @@ class RopeMaker {
   }
 
   Result<Rope> Linear() {
-    if (!parameters_.factor) return Missing("factor");
     std::vector<float> inv_freq = InverseFrequencies(parameters_.rope_theta, dim());
     for (float& f : inv_freq) f /= static_cast<float>(*parameters_.factor);
     return Finish(std::move(inv_freq), 1.0);
   }
 
   Result<Rope> Dynamic() {
-    if (!parameters_.factor) return Missing("factor");
     if (dim() <= 2) return Bad("rope_type", "\"dynamic\"", "needs more than 2 rotated dimensions");
     rope_.depends_on_length = true;
     rope_.attributes.Set("dynamic_theta", parameters_.rope_theta);
@@ -87,12 +88,8 @@ class RopeMaker {
 
   // "YaRN: Efficient Context Window Extension of Large Language Models", Peng et al. 2023.
   Result<Rope> Yarn() {
-    if (!parameters_.original_max_position_embeddings) {
-      return Missing("original_max_position_embeddings");
-    }
-    const double original = static_cast<double>(*parameters_.original_max_position_embeddings);
-    const double factor = parameters_.factor.value_or(
-        static_cast<double>(config_.max_position_embeddings) / original);
+    const double original = static_cast<double>(parameters_.original_max_position_embeddings);
+    const double factor = Factor();
     const auto [low, high] = YarnRange(original);
     const std::vector<float> frequencies = PositionFrequencies(parameters_.rope_theta, dim());
     std::vector<float> inv_freq(frequencies.size());
@@ -113,11 +110,8 @@ class RopeMaker {
       return n * std::log(original / (rotations * 2 * std::numbers::pi)) /
              (2 * std::log(parameters_.rope_theta));
     };
-    const auto or_default = [](const std::optional<double>& value, double otherwise) {
-      return value && *value != 0 ? *value : otherwise;
-    };
-    double low = dimension(or_default(parameters_.beta_fast, 32));
-    double high = dimension(or_default(parameters_.beta_slow, 1));
+    double low = dimension(parameters_.beta_fast);
+    double high = dimension(parameters_.beta_slow);
     if (parameters_.truncate) {
       low = std::floor(low);
       high = std::ceil(high);
@@ -140,16 +134,11 @@ class RopeMaker {
 
   // "LongRoPE: Extending LLM Context Window Beyond 2 Million Tokens", Ding et al. 2024.
   Result<Rope> LongRope() {
-    if (!parameters_.original_max_position_embeddings) {
-      return Missing("original_max_position_embeddings");
-    }
-    const int64_t original = *parameters_.original_max_position_embeddings;
+    const int64_t original = parameters_.original_max_position_embeddings;
     FATHOM_ASSIGN(std::vector<float> inv_freq, Extended("short_factor", parameters_.short_factor));
     FATHOM_ASSIGN(std::vector<float> inv_freq_long,
                   Extended("long_factor", parameters_.long_factor));
-    const double factor =
-        parameters_.factor.value_or(static_cast<double>(config_.max_position_embeddings) /
-                                    static_cast<double>(original));
+    const double factor = Factor();
     const double scaling =
         factor <= 1.0 ? 1.0
                       : std::sqrt(1 + std::log(factor) / std::log(static_cast<double>(original)));
@@ -160,7 +149,6 @@ class RopeMaker {
   }
 
   Result<std::vector<float>> Extended(std::string_view name, const std::vector<double>& factors) {
-    if (factors.empty()) return Missing(name);
     if (static_cast<int64_t>(factors.size()) != dim() / 2) {
       return Bad(std::string(name), fmt::format("has {} entries", factors.size()),
                  fmt::format("must have {}", dim() / 2));
@@ -173,16 +161,10 @@ class RopeMaker {
   }
 
   Result<Rope> Llama3() {
-    if (!parameters_.factor) return Missing("factor");
-    if (!parameters_.low_freq_factor) return Missing("low_freq_factor");
-    if (!parameters_.high_freq_factor) return Missing("high_freq_factor");
-    if (!parameters_.original_max_position_embeddings) {
-      return Missing("original_max_position_embeddings");
-    }
     const float factor = static_cast<float>(*parameters_.factor);
-    const double low = *parameters_.low_freq_factor;
-    const double high = *parameters_.high_freq_factor;
-    const double original = static_cast<double>(*parameters_.original_max_position_embeddings);
+    const double low = parameters_.low_freq_factor;
+    const double high = parameters_.high_freq_factor;
+    const double original = static_cast<double>(parameters_.original_max_position_embeddings);
     std::vector<float> inv_freq = InverseFrequencies(parameters_.rope_theta, dim());
     for (float& f : inv_freq) {
       const float wavelength = static_cast<float>(2 * std::numbers::pi) / f;
