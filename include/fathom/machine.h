@@ -13,9 +13,9 @@
 
 namespace fathom {
 
-// One instruction set extension. The names in JSON are Linux's (/proc/cpuinfo) on x86; on Arm: neon,
-// fp16, dotprod, i8mm, bf16, sve, sve2. A feature counts as present only where the operating system
-// saves its registers too.
+// One instruction set extension. The names in JSON are Linux's (/proc/cpuinfo) on x86; on Arm:
+// neon, fp16, dotprod, i8mm, bf16, sve, sve2. A feature counts as present only where the operating
+// system saves its registers too.
 enum class CpuFeature : uint8_t {
   kSse2, kSsse3, kSse41, kSse42, kPopcnt, kAvx, kF16c, kFma, kBmi1, kBmi2, kAvx2, kAvxVnni,
   kAvxVnniInt8, kAvx512f, kAvx512cd, kAvx512bw, kAvx512dq, kAvx512vl, kAvx512Vbmi, kAvx512Vbmi2,
@@ -92,9 +92,9 @@ struct CpuInfo {
   bool virtual_machine = false;
 
   // Threads worth starting: physical cores that this process may run on, within the CPU quota. A
-  // quota that is no whole number is rounded down (never below 1; 3.95 and more count as 4): threads
-  // that spin at a barrier use all of their time, and one thread too many stops all for the rest of a
-  // quota period.
+  // quota that is no whole number is rounded down (never below 1; 3.95 and more count as 4):
+  // threads that spin at a barrier use all of their time, and one thread too many stops all for the
+  // rest of a quota period.
   int cores = 1;
   int logical_cpus = 1;      // CPUs in the affinity mask
   double quota_cores = 0;    // 0: no quota

@@ -2,9 +2,9 @@
 //   /proc/self/cgroup     "0::/a/b" (v2), "4:memory:/a/b" (v1): the process's group per hierarchy
 //   /proc/self/mountinfo  "... ROOT MOUNT_POINT ... - cgroup2|cgroup ...": where it is mounted, and
 //                         which group is at the top of the mount (ROOT, in containers)
-// The group's folder is MOUNT_POINT + (group without ROOT). Each level may limit, so all folders from
-// there up to the mount point are read. A group outside ROOT (a container without its own cgroup
-// namespace) cannot be seen: the mount point is then the nearest folder that is.
+// The group's folder is MOUNT_POINT + (group without ROOT). Each level may limit, so all folders
+// from there up to the mount point are read. A group outside ROOT (a container without its own
+// cgroup namespace) cannot be seen: the mount point is then the nearest folder that is.
 #include "machine/cgroup.h"
 
 #include <fmt/format.h>
@@ -166,7 +166,8 @@ std::optional<CgroupMemory> ReadCgroupMemory(const std::string& root) {
   ReadMemoryLevels(Folders(root, ""),
                    {{"memory.max", "memory.high"}, "memory.current", "inactive_file"}, found);
   ReadMemoryLevels(Folders(root, "memory"),
-                   {{"memory.limit_in_bytes"}, "memory.usage_in_bytes", "total_inactive_file"}, found);
+                   {{"memory.limit_in_bytes"}, "memory.usage_in_bytes", "total_inactive_file"},
+                   found);
   return found;
 }
 

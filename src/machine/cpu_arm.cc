@@ -12,6 +12,7 @@
 #include <sys/sysctl.h>
 #endif
 
+#include <algorithm>
 #include <charconv>
 
 namespace fathom {
@@ -108,8 +109,9 @@ void DetectCpuArm(const std::string& root, Machine& machine) {
   cpu.family = std::max(implementer, 0);
   cpu.model_number = std::max(part, 0);
   AddEvidence(machine, "cpu.model",
-              fmt::format("/proc/cpuinfo: implementer {:#x}, part {:#x}", std::max(implementer, 0),
-                          std::max(part, 0)));
+              implementer < 0 ? "/proc/cpuinfo names no implementer"
+                              : fmt::format("/proc/cpuinfo: implementer {:#x}, part {:#x}",
+                                            implementer, std::max(part, 0)));
 #endif
 }
 

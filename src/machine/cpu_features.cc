@@ -23,8 +23,9 @@ constexpr CpuFeatures kAvx2Required = {kAvx2, kFma, kF16c, kBmi1, kBmi2};
 constexpr CpuFeatures kAvx2Set = {kSse2, kSsse3, kSse41, kSse42,   kPopcnt,     kAvx, kF16c,
                                   kFma,  kBmi1,  kBmi2,  kAvx2, kAvxVnni, kAvxVnniInt8};
 constexpr CpuFeatures kAvx512Required = {kAvx512f, kAvx512cd, kAvx512bw, kAvx512dq, kAvx512vl};
-constexpr CpuFeatures kAvx512Set = {kAvx512f,    kAvx512cd,    kAvx512bw,   kAvx512dq,   kAvx512vl,
-                                    kAvx512Vbmi, kAvx512Vbmi2, kAvx512Vnni, kAvx512Bf16, kAvx512Fp16};
+constexpr CpuFeatures kAvx512Set = {kAvx512f,    kAvx512cd,   kAvx512bw,    kAvx512dq,
+                                    kAvx512vl,   kAvx512Vbmi, kAvx512Vbmi2, kAvx512Vnni,
+                                    kAvx512Bf16, kAvx512Fp16};
 constexpr CpuFeatures kAmxRequired = {kAmxTile, kAmxInt8, kAmxBf16};
 constexpr CpuFeatures kAmxSet = {kAmxTile, kAmxInt8, kAmxBf16, kAmxFp16};
 constexpr CpuFeatures kNeonSet = {kNeon, kFp16, kDotprod, kI8mm, kBf16, kSve, kSve2};

@@ -155,7 +155,9 @@ std::string Vendor() {
 CpuFeatures DetectFeaturesX86(Machine* evidence) {
   const OsSupport os = AskOs();
   std::array<Registers, kLeaves.size()> leaves;
-  for (size_t i = 0; i < kLeaves.size(); ++i) leaves[i] = Cpuid(kLeaves[i].leaf, kLeaves[i].subleaf);
+  for (size_t i = 0; i < kLeaves.size(); ++i) {
+    leaves[i] = Cpuid(kLeaves[i].leaf, kLeaves[i].subleaf);
+  }
   if (leaves[1].eax < 1) leaves[2] = {};  // leaf 7 names its highest subleaf
   CpuFeatures features;
   for (const Bit& bit : kBits) {
@@ -199,8 +201,8 @@ void DetectCpuX86(Machine& machine) {
   cpu.microarchitecture =
       MicroarchitectureX86(cpu.vendor, cpu.family, cpu.model_number, cpu.features);
   AddEvidence(machine, "cpu.model",
-              fmt::format("cpuid 0x80000002-4 and 1: {} family {} model {} stepping {}{}", cpu.vendor,
-                          cpu.family, cpu.model_number, cpu.stepping,
+              fmt::format("cpuid 0x80000002-4 and 1: {} family {} model {} stepping {}{}",
+                          cpu.vendor, cpu.family, cpu.model_number, cpu.stepping,
                           cpu.virtual_machine ? ", under a hypervisor" : ""));
 }
 

@@ -36,7 +36,7 @@ void DetectGpus(bool ask_driver, Machine& machine);
 std::optional<std::string> ReadSystemLine(const std::string& path);
 // All of it, up to 1 MiB.
 std::optional<std::string> ReadSystemFile(const std::string& path);
-// A decimal number at the start; nullopt where there is none or it exceeds 64 bits (LLONG_MAX stays).
+// The decimal number at the start, after blanks; nullopt where there is none or it exceeds 64 bits.
 std::optional<uint64_t> ParseUint(std::string_view text);
 // "0-3,8" -> {0, 1, 2, 3, 8}; stops at the first thing that is not of this form.
 std::vector<int> ParseCpuList(std::string_view text);

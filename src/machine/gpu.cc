@@ -86,7 +86,8 @@ class Nvml {
   // 0 where it cannot be told.
   uint64_t FreeBytes(const char* bus_id) const {
     if (!ready_) return 0;
-    const auto find = Symbol<int (*)(const char*, void**)>(library_, "nvmlDeviceGetHandleByPciBusId_v2");
+    const auto find =
+        Symbol<int (*)(const char*, void**)>(library_, "nvmlDeviceGetHandleByPciBusId_v2");
     const auto get = Symbol<int (*)(void*, void*)>(library_, "nvmlDeviceGetMemoryInfo");
     struct {
       unsigned long long total, free, used;
@@ -105,7 +106,9 @@ GpuInfo DescribeCuda(const CudaDriver& cuda, const Nvml& nvml, int device) {
   GpuInfo gpu;
   gpu.kind = "cuda";
   std::array<char, 256> text = {};
-  if (cuda.name(text.data(), static_cast<int>(text.size() - 1), device) == 0) gpu.name = text.data();
+  if (cuda.name(text.data(), static_cast<int>(text.size() - 1), device) == 0) {
+    gpu.name = text.data();
+  }
   size_t total = 0;
   if (cuda.total(&total, device) == 0) gpu.total_bytes = total;
   int major = 0, minor = 0, cuda_version = 0;
@@ -121,7 +124,9 @@ GpuInfo DescribeCuda(const CudaDriver& cuda, const Nvml& nvml, int device) {
   if (cuda.bus_id(text.data(), static_cast<int>(text.size() - 1), device) == 0) {
     gpu.usable_bytes = nvml.FreeBytes(text.data());
   }
-  if (gpu.usable_bytes == 0 || gpu.usable_bytes > gpu.total_bytes) gpu.usable_bytes = gpu.total_bytes;
+  if (gpu.usable_bytes == 0 || gpu.usable_bytes > gpu.total_bytes) {
+    gpu.usable_bytes = gpu.total_bytes;
+  }
   return gpu;
 }
 
@@ -155,7 +160,8 @@ std::string DetectCuda(Machine& machine) {
 }
 
 #ifdef __APPLE__
-// Metal through the Objective-C runtime, so that this stays C++ and needs no framework at link time.
+// Metal through the Objective-C runtime, so that this stays C++ and needs no framework at link
+// time.
 std::string DetectMps(Machine& machine) {
   void* metal = dlopen("/System/Library/Frameworks/Metal.framework/Metal", RTLD_NOW | RTLD_LOCAL);
   const auto create = metal == nullptr ? nullptr
@@ -170,7 +176,8 @@ std::string DetectMps(Machine& machine) {
   const auto send_void = reinterpret_cast<void (*)(id, SEL)>(objc_msgSend);
   GpuInfo gpu;
   gpu.kind = "mps";
-  const char* name = send_text(send_id(device, sel_registerName("name")), sel_registerName("UTF8String"));
+  const char* name =
+      send_text(send_id(device, sel_registerName("name")), sel_registerName("UTF8String"));
   gpu.name = name != nullptr ? name : "Apple GPU";
   gpu.usable_bytes = send_uint(device, sel_registerName("recommendedMaxWorkingSetSize"));
   gpu.total_bytes = machine.memory.total_bytes;  // shared with the CPU

@@ -101,7 +101,8 @@ Machine DetectMachine(const DetectOptions& options) {
 #endif
   CpuInfo& cpu = machine.cpu;
   cpu.model = cpu.brand;
-  if (!cpu.microarchitecture.empty() && cpu.brand.find(cpu.microarchitecture) == std::string::npos) {
+  if (!cpu.microarchitecture.empty() &&
+      cpu.brand.find(cpu.microarchitecture) == std::string::npos) {
     cpu.model = cpu.brand.empty() ? cpu.microarchitecture
                                   : fmt::format("{} ({})", cpu.brand, cpu.microarchitecture);
   }

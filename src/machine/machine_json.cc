@@ -104,7 +104,8 @@ class FieldReader {
     if (value != nullptr) out = ToDouble(key, *value);
   }
   int ToInt(std::string_view key, const JsonValue& value) {
-    if (value.is_int() && value.as_int() >= 0 && value.as_int() <= std::numeric_limits<int>::max()) {
+    if (value.is_int() && value.as_int() >= 0 &&
+        value.as_int() <= std::numeric_limits<int>::max()) {
       return static_cast<int>(value.as_int());
     }
     WrongType(key, value, "an integer from 0 to 2147483647");
@@ -117,7 +118,8 @@ class FieldReader {
   }
   void Refuse(std::string_view key, std::string value, std::string limit) {
     if (!status_.ok()) return;
-    status_ = Status::BadFile(std::string(what_), std::string(key), std::move(value), std::move(limit));
+    status_ =
+        Status::BadFile(std::string(what_), std::string(key), std::move(value), std::move(limit));
   }
   Status TakeStatus() { return std::move(status_); }
 
@@ -248,7 +250,8 @@ JsonValue MachineToJsonValue(const Machine& machine) {
 
 Result<Machine> MachineFromJsonValue(const JsonValue& value, std::string_view what) {
   if (!value.is_object()) {
-    return Status::BadFile(std::string(what), "", std::string(value.TypeName()), "is not an object");
+    return Status::BadFile(std::string(what), "", std::string(value.TypeName()),
+                           "is not an object");
   }
   FieldReader reader(what);
   Machine machine;

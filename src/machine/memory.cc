@@ -79,10 +79,13 @@ void CachesFromCpuid(Machine& machine) {
     cache.line_bytes = static_cast<int>((ebx & 0xFFF) + 1);
     const uint64_t partitions = ((ebx >> 12) & 0x3FF) + 1;
     const uint64_t ways = ((ebx >> 22) & 0x3FF) + 1;
-    cache.size_bytes = static_cast<uint64_t>(cache.line_bytes) * partitions * ways * (uint64_t{ecx} + 1);
+    cache.size_bytes =
+        static_cast<uint64_t>(cache.line_bytes) * partitions * ways * (uint64_t{ecx} + 1);
     machine.cpu.caches.push_back(std::move(cache));
   }
-  if (!machine.cpu.caches.empty()) AddEvidence(machine, "cpu.caches", fmt::format("cpuid {:#x}", leaf));
+  if (!machine.cpu.caches.empty()) {
+    AddEvidence(machine, "cpu.caches", fmt::format("cpuid {:#x}", leaf));
+  }
 }
 #endif
 
@@ -99,7 +102,8 @@ void CachesFromSysctl(Machine& machine) {
                                                 {2, "hw.perflevel0.l2cachesize"}};
   for (const auto& [level, name] : kNames) {
     const uint64_t size = SysctlUint(name);
-    if (size > 0) machine.cpu.caches.push_back({level, level == 1 ? "data" : "unified", size, line, 0});
+    if (size == 0) continue;
+    machine.cpu.caches.push_back({level, level == 1 ? "data" : "unified", size, line, 0});
   }
   AddEvidence(machine, "cpu.caches", "sysctl hw.perflevel0");
 }

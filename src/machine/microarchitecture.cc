@@ -1,5 +1,5 @@
-// CPU numbers -> the names people use. Sources: Linux arch/x86/include/asm/intel-family.h, the CPUID
-// tables of AMD's processor programming references, Linux arch/arm64/include/asm/cputype.h.
+// CPU numbers -> the names people use. Sources: Linux arch/x86/include/asm/intel-family.h, the
+// CPUID tables of AMD's processor programming references, Linux arch/arm64/include/asm/cputype.h.
 #include <algorithm>
 #include <array>
 

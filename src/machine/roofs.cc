@@ -65,7 +65,8 @@ ProbeRate Summarize(std::vector<double>& rates, std::string unit) {
   return rate;
 }
 
-// Variants of one probe, run in turns; those that are clearly slower drop out after the first turns.
+// Variants of one probe, run in turns; those that are clearly slower drop out after the first
+// turns.
 template <typename Item>
 struct Race {
   struct Entry {
@@ -138,7 +139,9 @@ void FillOperands(std::byte* operands) {
   }
   constexpr size_t kBBytes = kPeakMinusB - kPeakB;
   for (size_t i = 0; i < kBBytes / 4; ++i) fp32[kPeakMinusB / 4 + i] = -fp32[kPeakB / 4 + i];
-  for (size_t i = 0; i < kBBytes / 2; ++i) bf16[kPeakMinusB / 2 + i] = bf16[kPeakB / 2 + i] ^ 0x8000;
+  for (size_t i = 0; i < kBBytes / 2; ++i) {
+    bf16[kPeakMinusB / 2 + i] = bf16[kPeakB / 2 + i] ^ 0x8000;
+  }
   for (size_t i = 0; i < kBBytes; ++i) {
     int8[kPeakMinusB + i] = static_cast<int8_t>(-int8[kPeakB + i]);
   }
@@ -221,7 +224,8 @@ int64_t RoofProbe::State::FindRounds(ThreadPool& pool, const PeakKernel& kernel)
   for (int64_t rounds = 64;; rounds *= 4) {
     const double ms = TimePeak(pool, kernel, rounds);
     if (ms < kPeakSampleMs / 4 && rounds < int64_t{1} << 40) continue;
-    return std::max<int64_t>(1, static_cast<int64_t>(static_cast<double>(rounds) * kPeakSampleMs / ms));
+    return std::max<int64_t>(
+        1, static_cast<int64_t>(static_cast<double>(rounds) * kPeakSampleMs / ms));
   }
 }
 
@@ -235,7 +239,9 @@ Race<RoofProbe::State::Peak> RoofProbe::State::FindPeaks(ThreadPool& pool, PeakK
     }
   }
   if (race.entries.empty()) return race;  // an architecture without kernels
-  for (int turn = 0; turn < 3; ++turn) race.Run(0, [&](const Peak& peak) { return PeakSample(pool, peak); });
+  for (int turn = 0; turn < 3; ++turn) {
+    race.Run(0, [&](const Peak& peak) { return PeakSample(pool, peak); });
+  }
   race.KeepFastest(race.entries.size(), 0.6);
   return race;
 }
@@ -254,7 +260,8 @@ double RoofProbe::State::ReadSample(ThreadPool& pool, int threads, const ReadVar
   const double ms = TimeOnPool(pool, [&](const Worker& worker) {
     if (worker.index >= threads) return;
     const Range part = Split(bytes, Worker{worker.index, threads}, kReadGrain);
-    const uint64_t sum = read_kernel->run(read_buffer.data() + begin + part.begin, part.size(), variant);
+    const uint64_t sum =
+        read_kernel->run(read_buffer.data() + begin + part.begin, part.size(), variant);
     sink.fetch_xor(sum, std::memory_order_relaxed);
   });
   return static_cast<double>(bytes) / (ms * 1e-3) / 1e9;
@@ -289,9 +296,10 @@ Result<RoofProbe> RoofProbe::Create(const RoofProbeOptions& options, NoticeSink&
   if (options.usable_bytes > 0) bytes = std::min(bytes, options.usable_bytes / 4);
   bytes = std::max(bytes / kReadUnit * kReadUnit, kReadUnit);
   if (bytes < options.read_bytes) {
-    notices.Warn(fmt::format("the read stream is measured over {} MiB instead of {} MiB, because only "
-                             "{} MiB of memory are usable: caches may make it look faster",
-                             bytes >> 20, options.read_bytes >> 20, options.usable_bytes >> 20));
+    notices.Warn(
+        fmt::format("the read stream is measured over {} MiB instead of {} MiB, because only "
+                    "{} MiB of memory are usable: caches may make it look faster",
+                    bytes >> 20, options.read_bytes >> 20, options.usable_bytes >> 20));
   }
   auto state = std::make_unique<State>();
   state->features = options.features;
@@ -327,8 +335,8 @@ Result<Roofs> MeasureRoofs(ThreadPool& pool, const Machine& machine, Isa isa, No
                            double budget_ms) {
   FATHOM_ASSIGN(const CpuFeatures features, FeaturesAllowed(machine.cpu.features, isa));
   FATHOM_ASSIGN(RoofProbe probe,
-                RoofProbe::Create({.features = features, .usable_bytes = machine.memory.usable_bytes},
-                                  notices));
+                RoofProbe::Create(
+                    {.features = features, .usable_bytes = machine.memory.usable_bytes}, notices));
   Roofs roofs;
   roofs.isa = IsaName(isa);
   roofs.threads = pool.count();

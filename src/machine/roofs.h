@@ -15,7 +15,8 @@ struct ProbeRate {
   double best = 0;
   double median = 0;
   int samples = 0;
-  std::string unit;  // the code that ran: "amx tdpbf16ps", "avx512, 4 streams, T1 prefetch 4096 ahead"
+  // The code that ran: "amx tdpbf16ps", "512-bit loads, 4 streams a core, no prefetch".
+  std::string unit;
 };
 
 struct RoofProbeOptions {
@@ -27,9 +28,9 @@ struct RoofProbeOptions {
 // Probes with their buffers and settings kept between calls, so that a benchmark can run them in
 // turns with the work that it measures: machines change their speed from minute to minute.
 //
-// Each call runs samples until `budget_ms` is over, one at least, in turns of the two or three fastest
-// variants, and returns the samples of the one that was fastest. The first call of a kind also finds
-// those variants, over and above its budget. Use one pool for all calls.
+// Each call runs samples until `budget_ms` is over, one at least, in turns of the two or three
+// fastest variants, and returns the samples of the one that was fastest. The first call of a kind
+// also finds those variants, over and above its budget. Use one pool for all calls.
 class RoofProbe {
  public:
   // kUsage where the host lacks a feature; kRunTime where there is no memory. A read buffer smaller
@@ -54,8 +55,8 @@ class RoofProbe {
   std::unique_ptr<State> state_;
 };
 
-// All roofs of `machine`, which must be the host, with its features limited to `isa`. kUsage where it
-// lacks the level. Takes about `budget_ms` plus half a second to fill 1 GiB.
+// All roofs of `machine`, which must be the host, with its features limited to `isa`. kUsage where
+// it lacks the level. Takes about `budget_ms` plus half a second to fill 1 GiB.
 Result<Roofs> MeasureRoofs(ThreadPool& pool, const Machine& machine, Isa isa, NoticeSink& notices,
                            double budget_ms = 2500);
 

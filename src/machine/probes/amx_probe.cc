@@ -1,4 +1,5 @@
-// AMX tiles: tdpbf16ps and tdpbssd, 2 x 2 blocks of tiles (4 sums, 2 + 2 operands fill the 8 tiles).
+// AMX tiles: tdpbf16ps and tdpbssd, 2 x 2 blocks of tiles (4 sums, 2 + 2 operands fill the 8
+// tiles).
 #include "machine/probes/kernels.h"
 
 #if defined(__x86_64__)

@@ -43,11 +43,12 @@ struct MaddUbs {
 
 // 12 sums and 4 operands fill the 16 registers; 5 cycles of latency x 2 units need 10 sums.
 constexpr CpuFeatures kFma2 = {kAvx2, kFma};
+constexpr CpuFeatures kVnni = {kAvx2, kFma, kAvxVnni};
 constexpr PeakKernel kPeakKernels[] = {
     PeakKernelOf<FmaPs, 12, 2, 2>("avx2 vfmadd231ps", PeakKind::kFp32, kFma2, 8),
     PeakKernelOf<FmaPs, 12, 2, 2>("avx2 vfmadd231ps on widened bf16", PeakKind::kBf16, kFma2, 8),
     PeakKernelOf<MaddUbs, 8, 2, 2>("avx2 vpmaddubsw vpmaddwd vpaddd", PeakKind::kInt8, kFma2, 32),
-    PeakKernelOf<DpBusd, 12, 2, 2>("avx_vnni vpdpbusd", PeakKind::kInt8, {kAvx2, kFma, kAvxVnni}, 32),
+    PeakKernelOf<DpBusd, 12, 2, 2>("avx_vnni vpdpbusd", PeakKind::kInt8, kVnni, 32),
 };
 constexpr ReadKernel kReadKernels[] = {{"256-bit loads", kFma2, Read}};
 

@@ -55,7 +55,8 @@ constexpr PeakKernel kPeakKernels[] = {
     PeakKernelOf<FmaPs, 16, 4, 4>("avx512 vfmadd231ps", PeakKind::kFp32, kBase, 16),
     PeakKernelOf<FmaPs, 16, 4, 4>("avx512 vfmadd231ps on widened bf16", PeakKind::kBf16, kBase, 16),
     PeakKernelOf<DpBf16, 16, 4, 4>("avx512 vdpbf16ps", PeakKind::kBf16, kBf16Dot, 32),
-    PeakKernelOf<MaddUbs, 16, 4, 4>("avx512 vpmaddubsw vpmaddwd vpaddd", PeakKind::kInt8, kBase, 64),
+    PeakKernelOf<MaddUbs, 16, 4, 4>("avx512 vpmaddubsw vpmaddwd vpaddd", PeakKind::kInt8, kBase,
+                                    64),
     PeakKernelOf<DpBusd, 16, 4, 4>("avx512 vpdpbusd", PeakKind::kInt8, kVnni, 64),
 };
 constexpr ReadKernel kReadKernels[] = {{"512-bit loads", kBase, Read}};

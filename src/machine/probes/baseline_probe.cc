@@ -41,8 +41,10 @@ struct PmaddWd {
 
 constexpr PeakKernel kPeakKernels[] = {
     PeakKernelOf<MulAddPs, 8, 2, 2>("sse2 mulps addps", PeakKind::kFp32, {kSse2}, 4),
-    PeakKernelOf<MulAddPs, 8, 2, 2>("sse2 mulps addps on widened bf16", PeakKind::kBf16, {kSse2}, 4),
-    PeakKernelOf<PmaddWd, 8, 2, 2>("sse2 pmaddwd paddd on widened int8", PeakKind::kInt8, {kSse2}, 8),
+    PeakKernelOf<MulAddPs, 8, 2, 2>("sse2 mulps addps on widened bf16", PeakKind::kBf16, {kSse2},
+                                    4),
+    PeakKernelOf<PmaddWd, 8, 2, 2>("sse2 pmaddwd paddd on widened int8", PeakKind::kInt8, {kSse2},
+                                   8),
 };
 
 #endif

@@ -18,8 +18,8 @@ inline constexpr int kPeakKinds = 3;
 //   [2048, 3072)   b
 //   [3072, 4096)   -b
 //   [4096, 8192)   the sums at the start
-// Where b is added -b follows, so that sums stay of the size that they have in real work: ever growing
-// ones would switch fewer transistors. int8 operands are never -128.
+// Where b is added -b follows, so that sums stay of the size that they have in real work: ever
+// growing ones would switch fewer transistors. int8 operands are never -128.
 inline constexpr size_t kPeakB = 2048;
 inline constexpr size_t kPeakMinusB = 3072;
 inline constexpr size_t kPeakSums = 4096;
@@ -44,7 +44,8 @@ struct ReadVariant {
   size_t distance = 0;  // bytes ahead of each stream
 };
 
-// Reads every byte once; `bytes` is a multiple of 64 x streams. Returns the xor of all 64-bit words.
+// Reads every byte once; `bytes` is a multiple of 64 x streams. Returns the xor of all 64-bit
+// words.
 struct ReadKernel {
   std::string_view name;
   CpuFeatures needs;

@@ -21,21 +21,21 @@ struct Fmla {
 
 struct BfDot {
   static inline Vector Add(Vector sum, Vector a, Vector b) {
-    asm volatile(".arch_extension bf16\n\tbfdot %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(a), "w"(b));
+    asm volatile(".arch armv8.2-a+bf16\n\tbfdot %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(a), "w"(b));
     return sum;
   }
 };
 
 struct BfMmla {
   static inline Vector Add(Vector sum, Vector a, Vector b) {
-    asm volatile(".arch_extension bf16\n\tbfmmla %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(a), "w"(b));
+    asm volatile(".arch armv8.2-a+bf16\n\tbfmmla %0.4s, %1.8h, %2.8h" : "+w"(sum) : "w"(a), "w"(b));
     return sum;
   }
 };
 
 struct SDot {
   static inline Vector Add(Vector sum, Vector a, Vector b) {
-    asm volatile(".arch_extension dotprod\n\tsdot %0.4s, %1.16b, %2.16b"
+    asm volatile(".arch armv8.2-a+dotprod\n\tsdot %0.4s, %1.16b, %2.16b"
                  : "+w"(sum)
                  : "w"(a), "w"(b));
     return sum;
@@ -44,7 +44,7 @@ struct SDot {
 
 struct SMmla {
   static inline Vector Add(Vector sum, Vector a, Vector b) {
-    asm volatile(".arch_extension i8mm\n\tsmmla %0.4s, %1.16b, %2.16b"
+    asm volatile(".arch armv8.2-a+i8mm\n\tsmmla %0.4s, %1.16b, %2.16b"
                  : "+w"(sum)
                  : "w"(a), "w"(b));
     return sum;
