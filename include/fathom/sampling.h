@@ -16,7 +16,7 @@
 namespace fathom {
 
 // The ids of a token sequence and what is added to the score of its last id (sequence_bias).
-struct SequenceBias {
+struct TokenBias {
   std::vector<int32_t> ids;
   float bias = 0;
 };
@@ -26,7 +26,7 @@ struct SamplingParams {
   bool do_sample = false;
 
   // Always applied, in this order.
-  std::vector<SequenceBias> sequence_bias;
+  std::vector<TokenBias> sequence_bias;
   double encoder_repetition_penalty = 1.0;  // > 0; generate takes the prompt for the encoder's input
   double repetition_penalty = 1.0;          // > 0; the prompt's tokens count too
   int64_t no_repeat_ngram_size = 0;
@@ -69,6 +69,10 @@ struct TokenDistribution {
   std::vector<int32_t> ids;
   std::vector<float> probs;
 };
+
+// A generation_config.json as `generate` would run it for a prompt of this length (max_length for
+// forced_eos_token_id hangs on it). kBadFile as the model's own.
+Result<SamplingParams> ReadSamplingParams(const std::string& path, int64_t prompt_length);
 
 // Values that transformers refuses (kUsage naming the field), checked once a request.
 // Token ids must be below vocab_size where the processor indexes by them.

@@ -91,7 +91,7 @@ Status CheckIds(std::string_view field, const std::vector<int32_t>& ids, int64_t
 Status ValidateSampling(const SamplingParams& params, int64_t vocab_size) {
   FATHOM_TRY(CheckNumbers(params));
   if (params.do_sample) FATHOM_TRY(CheckSamplingNumbers(params));
-  for (const SequenceBias& entry : params.sequence_bias) {
+  for (const TokenBias& entry : params.sequence_bias) {
     FATHOM_TRY(CheckIds("sequence_bias", entry.ids, vocab_size));
     if (std::isnan(entry.bias)) return Refuse("sequence_bias", "nan", "a number");
   }
