@@ -15,7 +15,8 @@ float SmallFloat(uint8_t bits, int exponent_bits, int mantissa_bits, int bias) {
   const int exponent = bits >> mantissa_bits & ((1 << exponent_bits) - 1);
   const int mantissa = bits & ((1 << mantissa_bits) - 1);
   const float sign = bits & 0x80 ? -1.0f : 1.0f;
-  if (exponent == 0) return sign * std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
+  if (exponent == 0)
+    return sign * std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits);
   return sign * std::ldexp(static_cast<float>(mantissa | 1 << mantissa_bits),
                            exponent - bias - mantissa_bits);
 }
@@ -44,7 +45,8 @@ float F8ToFloat(DType dtype, uint8_t bits) {
 // The 256 values of an 8-bit float.
 struct F8Table {
   explicit F8Table(DType dtype) {
-    for (int bits = 0; bits < 256; ++bits) value[bits] = F8ToFloat(dtype, static_cast<uint8_t>(bits));
+    for (int bits = 0; bits < 256; ++bits)
+      value[bits] = F8ToFloat(dtype, static_cast<uint8_t>(bits));
   }
   float value[256];
 };
@@ -53,11 +55,16 @@ const F8Table& TableOf(DType dtype) {
   static const F8Table e5m2(DType::kF8_E5M2), e4m3(DType::kF8_E4M3), e8m0(DType::kF8_E8M0),
       e4m3fnuz(DType::kF8_E4M3FNUZ), e5m2fnuz(DType::kF8_E5M2FNUZ);
   switch (dtype) {
-    case DType::kF8_E5M2: return e5m2;
-    case DType::kF8_E4M3: return e4m3;
-    case DType::kF8_E4M3FNUZ: return e4m3fnuz;
-    case DType::kF8_E5M2FNUZ: return e5m2fnuz;
-    default: return e8m0;
+    case DType::kF8_E5M2:
+      return e5m2;
+    case DType::kF8_E4M3:
+      return e4m3;
+    case DType::kF8_E4M3FNUZ:
+      return e4m3fnuz;
+    case DType::kF8_E5M2FNUZ:
+      return e5m2fnuz;
+    default:
+      return e8m0;
   }
 }
 
@@ -139,19 +146,32 @@ bool ConvertsToFloat(DType dtype) {
 
 void ConvertToFloat(DType dtype, const void* source, int64_t count, float* out) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(out, source, static_cast<size_t>(count) * 4); return;
-    case DType::kF16: return Widen16<WidenF16>(source, count, out);
-    case DType::kBF16: return Widen16<BF16ToFloat>(source, count, out);
-    case DType::kF64: return Widen<double>(source, count, out);
+    case DType::kF32:
+      std::memcpy(out, source, static_cast<size_t>(count) * 4);
+      return;
+    case DType::kF16:
+      return Widen16<WidenF16>(source, count, out);
+    case DType::kBF16:
+      return Widen16<BF16ToFloat>(source, count, out);
+    case DType::kF64:
+      return Widen<double>(source, count, out);
     case DType::kBool:
-    case DType::kU8: return Widen<uint8_t>(source, count, out);
-    case DType::kI8: return Widen<int8_t>(source, count, out);
-    case DType::kI16: return Widen<int16_t>(source, count, out);
-    case DType::kU16: return Widen<uint16_t>(source, count, out);
-    case DType::kI32: return Widen<int32_t>(source, count, out);
-    case DType::kU32: return Widen<uint32_t>(source, count, out);
-    case DType::kI64: return Widen<int64_t>(source, count, out);
-    case DType::kU64: return Widen<uint64_t>(source, count, out);
+    case DType::kU8:
+      return Widen<uint8_t>(source, count, out);
+    case DType::kI8:
+      return Widen<int8_t>(source, count, out);
+    case DType::kI16:
+      return Widen<int16_t>(source, count, out);
+    case DType::kU16:
+      return Widen<uint16_t>(source, count, out);
+    case DType::kI32:
+      return Widen<int32_t>(source, count, out);
+    case DType::kU32:
+      return Widen<uint32_t>(source, count, out);
+    case DType::kI64:
+      return Widen<int64_t>(source, count, out);
+    case DType::kU64:
+      return Widen<uint64_t>(source, count, out);
     case DType::kF8_E5M2:
     case DType::kF8_E4M3:
     case DType::kF8_E8M0:
@@ -162,16 +182,22 @@ void ConvertToFloat(DType dtype, const void* source, int64_t count, float* out) 
       for (int64_t i = 0; i < count; ++i) out[i] = values[bytes[i]];
       return;
     }
-    default: FATHOM_CHECK(ConvertsToFloat(dtype));
+    default:
+      FATHOM_CHECK(ConvertsToFloat(dtype));
   }
 }
 
 void ConvertFromFloat(DType dtype, const float* source, int64_t count, void* out) {
   switch (dtype) {
-    case DType::kF32: std::memcpy(out, source, static_cast<size_t>(count) * 4); return;
-    case DType::kF16: return Narrow16<NarrowF16>(source, count, out);
-    case DType::kBF16: return Narrow16<FloatToBF16>(source, count, out);
-    default: FATHOM_CHECK(!"ConvertFromFloat: F32, F16 or BF16");
+    case DType::kF32:
+      std::memcpy(out, source, static_cast<size_t>(count) * 4);
+      return;
+    case DType::kF16:
+      return Narrow16<NarrowF16>(source, count, out);
+    case DType::kBF16:
+      return Narrow16<FloatToBF16>(source, count, out);
+    default:
+      FATHOM_CHECK(!"ConvertFromFloat: F32, F16 or BF16");
   }
 }
 

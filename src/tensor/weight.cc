@@ -12,7 +12,8 @@ constexpr int64_t kRows = 16;  // of a panel
 
 int64_t RoundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-// A panel is a transposed matrix of units of 4 bytes: an F32, or a pair of columns of a 16-bit type.
+// A panel is a transposed matrix of units of 4 bytes: an F32, or a pair of columns of a 16-bit
+// type.
 using Unit = uint32_t;
 using Unit4 = Unit __attribute__((vector_size(16)));
 constexpr int64_t kChunkUnits = 64;  // of a row, packed at once
@@ -20,7 +21,8 @@ alignas(64) constexpr Unit kZeros[kChunkUnits] = {};
 
 int64_t ColumnsOfUnit(DType dtype) { return dtype == DType::kF32 ? 1 : 2; }
 
-// Units [unit, unit + 4) of 4 rows -> 4 lines of the panel, `line` being their 4 places in the first.
+// Units [unit, unit + 4) of 4 rows -> 4 lines of the panel, `line` being their 4 places in the
+// first.
 inline void Transpose4(const std::byte* const* rows, int64_t unit, Unit* line) {
   Unit4 a, b, c, d;  // the rows may lie at any byte
   std::memcpy(&a, rows[0] + unit * 4, 16);
@@ -41,7 +43,8 @@ inline void Transpose4(const std::byte* const* rows, int64_t unit, Unit* line) {
 // `units` units of 16 rows -> as many lines of the panel.
 void TransposeUnits(const std::byte* const (&rows)[kRows], int64_t units, Unit* panel) {
   int64_t unit = 0;
-  // By 16 units, row group by row group: each cache line of a row is read once, whatever the stride.
+  // By 16 units, row group by row group: each cache line of a row is read once, whatever the
+  // stride.
   for (; unit + 16 <= units; unit += 16) {
     for (int64_t r = 0; r < kRows; r += 4) {
       for (int64_t i = 0; i < 16; i += 4) {
@@ -131,8 +134,7 @@ void ReadWeightRow(const Weight& weight, int64_t row, float* out) {
     ConvertToFloat(weight.dtype, bytes + row * weight.stride * size, weight.cols, out);
     return;
   }
-  const auto* panel =
-      reinterpret_cast<const Unit*>(bytes + row / kRows * weight.stride * size);
+  const auto* panel = reinterpret_cast<const Unit*>(bytes + row / kRows * weight.stride * size);
   const int64_t unit_columns = ColumnsOfUnit(weight.dtype);
   const int64_t chunk = kChunkUnits * unit_columns;
   for (int64_t c = 0; c < weight.cols; c += chunk) {

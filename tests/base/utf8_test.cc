@@ -62,7 +62,8 @@ TEST(Utf8, TellsTheBytesThatBeginACodePoint) {
     EXPECT_EQ(IncompleteUtf8Suffix(text.substr(0, i)), open[i]) << i;
   }
   // What can never become one is not waited for.
-  for (const std::string_view bad : {"\xFF"sv, "\x80"sv, "\xC0"sv, "\xE0\x80"sv, "\xC3\xA9\xA9"sv}) {
+  for (const std::string_view bad :
+       {"\xFF"sv, "\x80"sv, "\xC0"sv, "\xE0\x80"sv, "\xC3\xA9\xA9"sv}) {
     EXPECT_EQ(IncompleteUtf8Suffix(bad), 0u);
   }
 }
@@ -70,7 +71,9 @@ TEST(Utf8, TellsTheBytesThatBeginACodePoint) {
 TEST(Utf8, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(EscapeForTerminal("caf\xC3\xA9\n"), "caf\xC3\xA9\\n");
   EXPECT_EQ(EscapeForTerminal("\x1B[31m\x07"), "\\x1b[31m\\x07");
-  EXPECT_EQ(EscapeForTerminal("\xC2\x9B" "31m"), "\\x9b31m");  // CSI as one C1 control
+  EXPECT_EQ(EscapeForTerminal("\xC2\x9B"
+                              "31m"),
+            "\\x9b31m");  // CSI as one C1 control
   EXPECT_EQ(EscapeForTerminal("\x7F\xFF"), "\\x7f\\xff");
   EXPECT_EQ(EscapeForTerminal(std::string_view("\0", 1)), "\\x00");
 }

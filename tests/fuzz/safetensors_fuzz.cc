@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (checkpoint.ok()) {
       uint64_t sum = 0;
       for (const fathom::CheckpointTensor& tensor : checkpoint->tensors()) {
-        for (uint64_t i = 0; i < tensor.size_bytes; ++i) sum += static_cast<uint8_t>(tensor.data[i]);
+        for (uint64_t i = 0; i < tensor.size_bytes; ++i)
+          sum += static_cast<uint8_t>(tensor.data[i]);
         FATHOM_CHECK(checkpoint->Find(tensor.name) == &tensor);
       }
       volatile uint64_t kept = sum;

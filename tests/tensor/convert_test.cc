@@ -55,9 +55,8 @@ class Convert16 : public testing::TestWithParam<Format> {
       (Value(middle) <= magnitude ? low : high) = middle;
     }
     // Infinity stands where the next number would: twice the largest power of two.
-    const double above = high == Infinity()
-                             ? std::ldexp(1.0, 1 << (GetParam().exponent_bits - 1))
-                             : Value(high);
+    const double above =
+        high == Infinity() ? std::ldexp(1.0, 1 << (GetParam().exponent_bits - 1)) : Value(high);
     const double middle = (Value(low) + above) / 2;
     const bool up = magnitude > middle || (magnitude == middle && low % 2 == 1);
     return sign | (up ? high : low);
@@ -98,8 +97,9 @@ TEST_P(Convert16, RoundsToNearestEven) {
   };
   // Each number, each middle of two, and their neighbours.
   for (uint16_t bits = 0; bits < Infinity(); ++bits) {
-    const double next = bits + 1 == Infinity() ? std::ldexp(1.0, 1 << (GetParam().exponent_bits - 1))
-                                               : Value(static_cast<uint16_t>(bits + 1));
+    const double next = bits + 1 == Infinity()
+                            ? std::ldexp(1.0, 1 << (GetParam().exponent_bits - 1))
+                            : Value(static_cast<uint16_t>(bits + 1));
     add(static_cast<float>(Value(bits)));
     add(static_cast<float>((Value(bits) + next) / 2));
   }
@@ -109,7 +109,8 @@ TEST_P(Convert16, RoundsToNearestEven) {
     if (!std::isnan(value)) values.push_back(value);
   }
   std::vector<uint16_t> row(values.size());
-  ConvertFromFloat(GetParam().dtype, values.data(), static_cast<int64_t>(values.size()), row.data());
+  ConvertFromFloat(GetParam().dtype, values.data(), static_cast<int64_t>(values.size()),
+                   row.data());
   for (size_t i = 0; i < values.size(); ++i) {
     ASSERT_EQ(GetParam().narrow(values[i]), Nearest(values[i])) << values[i];
     ASSERT_EQ(row[i], Nearest(values[i])) << values[i];

@@ -37,7 +37,8 @@ struct Source {
 
 Source MakeSource(DType dtype, int64_t rows, int64_t cols, int64_t stride,
                   const std::vector<float>& values) {
-  Source source{dtype, stride, std::vector<unsigned char>(rows * stride * BytesOf(dtype) + 1, 0xAA)};
+  Source source{dtype, stride,
+                std::vector<unsigned char>(rows * stride * BytesOf(dtype) + 1, 0xAA)};
   for (int64_t r = 0; r < rows; ++r) {
     ConvertFromFloat(dtype, values.data() + r * cols, cols,
                      source.bytes.data() + 1 + r * stride * BytesOf(dtype));
@@ -73,9 +74,17 @@ void ExpectPacked(const Weight& weight, const std::vector<float>& values) {
 }
 
 TEST(Panel16, PacksOddSizesFromEveryTypeToEveryType) {
-  for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{
-           {1, 1}, {1, 2}, {15, 3}, {16, 16}, {17, 31}, {32, 33}, {33, 127}, {40, 128}, {16, 129},
-           {5, 257}, {48, 320}}) {
+  for (const auto& [rows, cols] : std::vector<std::pair<int64_t, int64_t>>{{1, 1},
+                                                                           {1, 2},
+                                                                           {15, 3},
+                                                                           {16, 16},
+                                                                           {17, 31},
+                                                                           {32, 33},
+                                                                           {33, 127},
+                                                                           {40, 128},
+                                                                           {16, 129},
+                                                                           {5, 257},
+                                                                           {48, 320}}) {
     const std::vector<float> values = SmallIntegers(rows * cols);
     for (const DType to : kTypes) {
       for (const DType from : kTypes) {
@@ -118,7 +127,8 @@ TEST(Panel16, KeepsTheBitsWhereTheTypesAreEqual) {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t c = 0; c < cols; ++c) {
         ASSERT_EQ(std::memcmp(packed.data() + IndexByTheDrawing(weight, r, c) * size,
-                              source.data() + (r * cols + c) * size, size), 0);
+                              source.data() + (r * cols + c) * size, size),
+                  0);
       }
     }
   }
@@ -128,8 +138,12 @@ TEST(DenseWeight, ReadsRowsByTheirStride) {
   for (const DType dtype : kTypes) {
     const std::vector<float> values = SmallIntegers(5 * 9);
     const Source source = MakeSource(dtype, 5, 9, 11, values);
-    const Weight weight{.format = WeightFormat::kDense, .dtype = dtype, .rows = 5, .cols = 9,
-                        .stride = 11, .data = source.row(0)};
+    const Weight weight{.format = WeightFormat::kDense,
+                        .dtype = dtype,
+                        .rows = 5,
+                        .cols = 9,
+                        .stride = 11,
+                        .data = source.row(0)};
     std::vector<float> row(9);
     for (int64_t r = 0; r < 5; ++r) {
       ReadWeightRow(weight, r, row.data());
