@@ -42,7 +42,8 @@ Result<AlignedBuffer> AlignedBuffer::Allocate(size_t size) {
   // Mapped with room to spare, then both ends are cut so that the start is aligned.
   const size_t mapped = RoundUp(size, PageBytes());
   const size_t spare = size >= kHugePageBytes ? kHugePageBytes : 0;
-  void* data = mmap(nullptr, mapped + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* data =
+      mmap(nullptr, mapped + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (data == MAP_FAILED) return NoMemory(size, strerror(errno));
   std::byte* start = static_cast<std::byte*>(data);
   if (spare > 0) {
@@ -63,8 +64,8 @@ Result<AlignedBuffer> AlignedBuffer::Allocate(size_t size) {
 Result<AlignedBuffer> AlignedBuffer::AllocateArray(size_t count, size_t element_size) {
   size_t size = 0;
   if (__builtin_mul_overflow(count, element_size, &size)) {
-    return Status::RunTime(
-        fmt::format("cannot allocate {} elements of {} bytes: the size overflows", count, element_size));
+    return Status::RunTime(fmt::format(
+        "cannot allocate {} elements of {} bytes: the size overflows", count, element_size));
   }
   return Allocate(size);
 }

@@ -1,5 +1,5 @@
-// Notices: how the library says what the user should know when nothing failed (a slower path taken, a
-// key ignored at load). The library never prints: the caller hands in a sink and decides.
+// Notices: how the library says what the user should know when nothing failed (a slower path taken,
+// a key ignored at load). The library never prints: the caller hands in a sink and decides.
 #pragma once
 
 #include <mutex>

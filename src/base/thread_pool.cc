@@ -178,8 +178,8 @@ void ThreadPool::WaitPast(Gate& gate, uint32_t generation) {
     if (gate.generation.load(std::memory_order_acquire) != generation) return;
     std::this_thread::yield();
   }
-  // Sequentially consistent on both sides: either Open sees `parked` and wakes, or this load sees the
-  // new generation.
+  // Sequentially consistent on both sides: either Open sees `parked` and wakes, or this load sees
+  // the new generation.
   gate.parked.fetch_add(1, std::memory_order_seq_cst);
   while (gate.generation.load(std::memory_order_seq_cst) == generation) {
     ParkWhile(gate.generation, generation);

@@ -2,8 +2,9 @@
 //
 // Run(fn) calls fn once on every worker; the caller is worker 0. Inside, workers divide each
 // operation among themselves (Split) and meet at Barrier(), which costs a cache line's trip between
-// cores instead of a fork and a join. Whoever waits spins for tens of microseconds, then yields, then
-// parks in the kernel, so that an idle pool costs nothing and an oversubscribed machine still moves.
+// cores instead of a fork and a join. Whoever waits spins for tens of microseconds, then yields,
+// then parks in the kernel, so that an idle pool costs nothing and an oversubscribed machine still
+// moves.
 //
 //   ThreadPool pool(4);
 //   pool.Run([&](const Worker& worker) {
@@ -27,14 +28,15 @@ namespace fathom {
 
 class ThreadPool;
 
-// One thread's view of a Run. A default Worker is the only worker there is: serial code needs no pool.
+// One thread's view of a Run. A default Worker is the only worker there is: serial code needs no
+// pool.
 struct Worker {
   int index = 0;  // 0 .. count - 1
   int count = 1;
   ThreadPool* pool = nullptr;
 
-  // Returns when all workers of the Run have called it. What any of them wrote before is seen by all
-  // of them after. Every worker must call the same barriers.
+  // Returns when all workers of the Run have called it. What any of them wrote before is seen by
+  // all of them after. Every worker must call the same barriers.
   void Barrier() const;
   // The same, and the last worker to arrive calls fn() before any of them returns.
   template <typename Fn>
@@ -48,8 +50,8 @@ struct Range {
   bool empty() const { return begin == end; }
 };
 
-// Worker's contiguous part of [0, total), begin always at a multiple of `grain` (> 0), parts equal to
-// within one grain; empty where there are fewer grains than workers.
+// Worker's contiguous part of [0, total), begin always at a multiple of `grain` (> 0), parts equal
+// to within one grain; empty where there are fewer grains than workers.
 inline Range Split(size_t total, const Worker& worker, size_t grain = 1) {
   const size_t grains = total / grain + (total % grain != 0);
   const size_t count = static_cast<size_t>(worker.count);
@@ -68,10 +70,10 @@ std::vector<int> AffinityCpus();
 
 class ThreadPool {
  public:
-  // `threads` >= 1 workers, the caller of Run included. Worker i is pinned to cpus[i], worker 0 (the
-  // thread that calls Run) from its first Run until the pool ends; nothing is pinned where `cpus`
-  // holds fewer than `threads` entries. Where the system refuses a thread the pool is smaller: ask
-  // count().
+  // `threads` >= 1 workers, the caller of Run included. Worker i is pinned to cpus[i], worker 0
+  // (the thread that calls Run) from its first Run until the pool ends; nothing is pinned where
+  // `cpus` holds fewer than `threads` entries. Where the system refuses a thread the pool is
+  // smaller: ask count().
   explicit ThreadPool(int threads, std::vector<int> cpus = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -89,8 +91,9 @@ class ThreadPool {
       return;
     }
     using Callable = std::remove_reference_t<Fn>;
-    RunErased([](void* callable, const Worker& worker) { (*static_cast<Callable*>(callable))(worker); },
-              const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
+    RunErased(
+        [](void* callable, const Worker& worker) { (*static_cast<Callable*>(callable))(worker); },
+        const_cast<void*>(static_cast<const void*>(std::addressof(fn))));
   }
 
  private:

@@ -114,7 +114,8 @@ TEST(ThreadPool, PinsAndGivesTheCallerItsCpusBack) {
     ThreadPool pool(2, {before[0], before[1]});
     EXPECT_TRUE(pool.pinned());
     std::array<std::vector<int>, 2> seen;
-    pool.Run([&](const Worker& worker) { seen[static_cast<size_t>(worker.index)] = AffinityCpus(); });
+    pool.Run(
+        [&](const Worker& worker) { seen[static_cast<size_t>(worker.index)] = AffinityCpus(); });
     EXPECT_EQ(seen[0], std::vector<int>{before[0]});
     EXPECT_EQ(seen[1], std::vector<int>{before[1]});
   }

@@ -25,8 +25,8 @@ class HostWeights final : public WeightStore {
   std::vector<HeldWeight> weights_;
 };
 
-// One buffer a cache: [num_blocks, num_heads, block_size, head_dim] of the plan's cache type, its pages
-// resident as they are first written.
+// One buffer a cache: [num_blocks, num_heads, block_size, head_dim] of the plan's cache type, its
+// pages resident as they are first written.
 class HostCaches final : public CacheStore {
  public:
   static Result<std::unique_ptr<CacheStore>> Create(const Plan& plan);

@@ -1,14 +1,16 @@
-// StepBinding: the memory of one executable: step inputs, activations, and the operands of every node.
+// StepBinding: the memory of one executable: step inputs, activations, and the operands of every
+// node.
 //
-// All is allocated once, at the plan's capacity. Bind sets the true sizes of a step: it rewrites the
-// shapes of the operands that depend on them and allocates nothing.
+// All is allocated once, at the plan's capacity. Bind sets the true sizes of a step: it rewrites
+// the shapes of the operands that depend on them and allocates nothing.
 //
 //   FATHOM_ASSIGN(StepBinding binding, StepBinding::Create(plan, *weights, *caches));
 //   binding.Input("token_ids")[0] = 17;
 //   FATHOM_TRY(binding.Bind(sizes));
 //   for (size_t i = 0; i < binding.node_count(); ++i) Run(graph.nodes[i], binding.call(i));
 //
-// Every tensor lies dense at the step's true sizes: block_table.g has rows of sizes.max_blocks entries.
+// Every tensor lies dense at the step's true sizes: block_table.g has rows of sizes.max_blocks
+// entries.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +31,8 @@ class StepBinding {
  public:
   StepBinding() = default;
 
-  // Weights must be uploaded; they and the caches outlive the binding. A plan without memory offsets
-  // gives every activation bytes of its own.
+  // Weights must be uploaded; they and the caches outlive the binding. A plan without memory
+  // offsets gives every activation bytes of its own.
   static Result<StepBinding> Create(const Plan& plan, const WeightStore& weights,
                                     const CacheStore& caches);
 

@@ -1,10 +1,10 @@
-// How weights leave the checkpoint: the rows that a recipe asks for, joined, cut and transposed, in the
-// element type that is wanted.
+// How weights leave the checkpoint: the rows that a recipe asks for, joined, cut and transposed, in
+// the element type that is wanted.
 //
-// A source is the whole mapped tensor [rows, cols]; a kVector's is flat. Where the recipe transposes,
-// "rows" of source_rows and source_first_row are rows after the transposition (columns of the source):
-// gpt2's c_attn [in, 3 * out] gives q, k, v as rows 0, out and 2 * out of its transpose. The data may
-// lie at any byte.
+// A source is the whole mapped tensor [rows, cols]; a kVector's is flat. Where the recipe
+// transposes, "rows" of source_rows and source_first_row are rows after the transposition (columns
+// of the source): gpt2's c_attn [in, 3 * out] gives q, k, v as rows 0, out and 2 * out of its
+// transpose. The data may lie at any byte.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,7 @@ class SourceRows {
                  int64_t stride) const;
 
   std::vector<Piece> pieces_;
+  bool vector_ = false;  // flat sources
   bool transpose_ = false;
   int64_t rows_ = 0;
   int64_t cols_ = 0;
@@ -62,9 +63,9 @@ struct HeldWeight {
   AlignedBuffer buffer;  // empty: in place
 };
 
-// One weight in the plan's format, on this thread. kVector: dense F32 [1, length] whatever the plan.
-// `in_place` allows the checkpoint's own bytes where the plan's format is dense, the types agree and
-// the data is aligned to `alignment` bytes.
+// One weight in the plan's format, on this thread. kVector: dense F32 [1, length] whatever the
+// plan. `in_place` allows the checkpoint's own bytes where the plan's format is dense, the types
+// agree and the data is aligned to `alignment` bytes.
 Result<HeldWeight> ImportWeight(const WeightRecipe& recipe, const WeightPlan& plan,
                                 std::span<const WeightSource> sources, bool in_place,
                                 int64_t alignment);
