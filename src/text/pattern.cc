@@ -4,7 +4,6 @@
 #include <oniguruma.h>
 
 #include <algorithm>
-#include <functional>
 #include <mutex>
 
 #include "base/utf8.h"
@@ -19,53 +18,65 @@ constexpr int64_t kMaxStepsOfSearch = 10'000'000;
 // Longer expressions than any real one are refused: classes written out make them grow.
 constexpr size_t kMaxExpressionBytes = 1 << 16;
 
-using CodePointTest = std::function<bool(char32_t)>;
-
-// The members as \x{..}-\x{..} ranges.
-std::string Ranges(const CodePointTest& test) {
-  std::string out;
-  for (char32_t c = 0; c < 0x110000;) {
-    if (!test(c)) {
-      ++c;
-      continue;
-    }
-    char32_t last = c;
-    while (last + 1 < 0x110000 && test(last + 1)) ++last;
-    out += fmt::format("\\x{{{:x}}}", static_cast<uint32_t>(c));
-    if (last != c) out += fmt::format("-\\x{{{:x}}}", static_cast<uint32_t>(last));
-    c = last + 1;
+// A class by its general categories (one bit each) or by a flag.
+struct ClassTest {
+  uint32_t categories = 0;
+  uint16_t flag = 0;
+  bool Holds(uint16_t record) const {
+    return (categories >> (record & 31) & 1) != 0 || (record >> 5 & flag) != 0;
   }
+  bool known() const { return categories != 0 || flag != 0; }
+};
+
+// The members as \x{..}-\x{..} ranges, surrogates (which no text holds) left out.
+std::string Ranges(const ClassTest& test) {
+  std::string out;
+  const auto append = [&](uint32_t begin, uint32_t end) {
+    if (begin >= end) return;
+    out += fmt::format("\\x{{{:x}}}", begin);
+    if (end - begin > 1) out += fmt::format("-\\x{{{:x}}}", end - 1);
+  };
+  uint32_t begin = 0, end = 0;  // the range that is growing
+  const auto flush = [&] {
+    append(begin, std::min(end, 0xD800u));
+    append(std::max(begin, 0xE000u), end);
+  };
+  ForEachRecordRun([&](uint32_t run_begin, uint32_t run_end, uint16_t record) {
+    if (!test.Holds(record)) return;
+    if (run_begin != end) {
+      flush();
+      begin = run_begin;
+    }
+    end = run_end;
+  });
+  flush();
   return out;
 }
 
-bool IsSurrogate(char32_t c) { return c >= 0xD800 && c < 0xE000; }
-
-// The test behind \p{name}, or none where the name is no general category and not Han.
-CodePointTest PropertyTest(std::string_view name) {
-  if (name == "Han") return [](char32_t c) { return HasFlag(c, kRegexHan); };
-  bool known = false;
+// The test behind \p{name}; unknown where the name is no general category and not Han.
+ClassTest PropertyTest(std::string_view name) {
+  if (name == "Han") return {.flag = kRegexHan};
+  ClassTest test;
   for (int i = 0; i < kGeneralCategoryCount; ++i) {
     const std::string_view category = GeneralCategoryName(static_cast<GeneralCategory>(i));
-    known = known || category == name || (name.size() == 1 && category[0] == name[0]);
+    const bool same = category == name || (name.size() == 1 && category[0] == name[0]);
+    if (same) test.categories |= 1u << i;
   }
-  if (!known) return nullptr;
-  return [name = std::string(name)](char32_t c) {
-    return !IsSurrogate(c) && GeneralCategoryName(GeneralCategoryOf(c)).starts_with(name);
-  };
+  return test;
 }
 
-CodePointTest LetterClassTest(char letter) {
+ClassTest LetterClassTest(char letter) {
   switch (letter) {
-    case 's': return [](char32_t c) { return HasFlag(c, kRegexSpace); };
-    case 'd': return [](char32_t c) { return HasFlag(c, kRegexDigit); };
-    case 'w': return [](char32_t c) { return HasFlag(c, kRegexWord); };
-    default: return nullptr;
+    case 's': return {.flag = kRegexSpace};
+    case 'd': return {.flag = kRegexDigit};
+    case 'w': return {.flag = kRegexWord};
+    default: return {};
   }
 }
 
 // One escape at `text` ("\p{..}", "\s", "\W" ...): its class and its length, or length 0.
 struct ClassEscape {
-  CodePointTest test;
+  ClassTest test;
   bool negated = false;
   size_t length = 0;
 };
@@ -82,14 +93,14 @@ ClassEscape ReadClassEscape(std::string_view text) {
       negated = !negated;
       name.remove_prefix(1);
     }
-    CodePointTest test = PropertyTest(name);
-    if (test == nullptr) return {};
-    return {std::move(test), negated, close + 1};
+    const ClassTest test = PropertyTest(name);
+    if (!test.known()) return {};
+    return {test, negated, close + 1};
   }
   const bool upper = kind == 'S' || kind == 'D' || kind == 'W';
-  CodePointTest test = LetterClassTest(upper ? static_cast<char>(kind - 'A' + 'a') : kind);
-  if (test == nullptr) return {};
-  return {std::move(test), upper, 2};
+  const ClassTest test = LetterClassTest(upper ? static_cast<char>(kind - 'A' + 'a') : kind);
+  if (!test.known()) return {};
+  return {test, upper, 2};
 }
 
 }  // namespace

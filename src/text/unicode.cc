@@ -77,6 +77,13 @@ const UnicodeData& Unicode() {
   return data;
 }
 
+void ForEachRecordRun(const std::function<void(uint32_t, uint32_t, uint16_t)>& visit) {
+  for (size_t i = 0; i < kRecordRunsCount; ++i) {
+    const uint32_t end = i + 1 < kRecordRunsCount ? kRecordRuns[i + 1] >> 8 : 0x110000;
+    visit(kRecordRuns[i] >> 8, end, kRecords[kRecordRuns[i] & 0xFF]);
+  }
+}
+
 void AppendLowercase(char32_t c, std::string& out) {
   const uint32_t* end = kLowerKeys + kLowerKeysCount;
   const uint32_t* key = std::lower_bound(kLowerKeys, end, static_cast<uint32_t>(c));

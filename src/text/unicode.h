@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,9 @@ inline GeneralCategory GeneralCategoryOf(char32_t c) {
 inline bool HasFlag(char32_t c, CodePointFlag flag) {
   return (Unicode().records[c] >> 5 & flag) != 0;
 }
+
+// Calls visit for each run of code points [begin, end) of one record, in order, covering all.
+void ForEachRecordRun(const std::function<void(uint32_t begin, uint32_t end, uint16_t record)>& visit);
 
 // char::to_lowercase of Rust, appended as UTF-8.
 void AppendLowercase(char32_t c, std::string& out);

@@ -16,7 +16,9 @@ class ByteLevel final : public PreTokenizer {
     // Offsets are nothing that this project makes; the field must be there all the same.
     FATHOM_TRY(fields.Bool("trim_offsets").status());
     FATHOM_ASSIGN(const bool use_regex, fields.Bool("use_regex", true));
-    FATHOM_ASSIGN(Pattern pattern, Pattern::Regex(std::string(kGpt2Pattern), field));
+    // Without the regular expression the pattern is never asked.
+    FATHOM_ASSIGN(Pattern pattern,
+                  Pattern::Regex(use_regex ? std::string(kGpt2Pattern) : std::string(), field));
     return PreTokenizerPtr(new ByteLevel(add_prefix_space, use_regex, std::move(pattern)));
   }
   ByteLevel(bool add_prefix_space, bool use_regex, Pattern pattern)
