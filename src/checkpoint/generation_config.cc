@@ -36,8 +36,10 @@ void ForEachField(A& a, B& b, Visit visit) {
   FATHOM_FIELD(disable_compile);
   FATHOM_FIELD(guidance_scale);
   FATHOM_FIELD(sequence_bias);
+  FATHOM_FIELD(encoder_repetition_penalty);
   FATHOM_FIELD(repetition_penalty);
   FATHOM_FIELD(no_repeat_ngram_size);
+  FATHOM_FIELD(encoder_no_repeat_ngram_size);
   FATHOM_FIELD(bad_words_ids);
   FATHOM_FIELD(forced_bos_token_id);
   FATHOM_FIELD(forced_eos_token_id);
@@ -181,8 +183,10 @@ void ReadLengthAndStrategy(ConfigReader& r, GenerationConfig& c) {
 void ReadProcessors(ConfigReader& r, GenerationConfig& c) {
   c.guidance_scale = r.OptionalNumber("guidance_scale", {}, {});
   ReadSequenceBias(r, c);
+  c.encoder_repetition_penalty = r.OptionalNumber("encoder_repetition_penalty", {}, {});
   c.repetition_penalty = r.OptionalNumber("repetition_penalty", {}, {});
   c.no_repeat_ngram_size = r.OptionalInt("no_repeat_ngram_size", {}, kCount);
+  c.encoder_no_repeat_ngram_size = r.OptionalInt("encoder_no_repeat_ngram_size", {}, kCount);
   ReadBadWords(r, c);
   c.forced_bos_token_id = ReadSpecialId(r, "forced_bos_token_id");
   c.forced_eos_token_id = ReadSpecialIds(r, "forced_eos_token_id");

@@ -53,8 +53,10 @@ struct GenerationConfig {
   // Processors of the logits.
   std::optional<double> guidance_scale;
   std::optional<std::vector<SequenceBias>> sequence_bias;
+  std::optional<double> encoder_repetition_penalty;  // `generate` takes the prompt as encoder's input
   std::optional<double> repetition_penalty;
   std::optional<int64_t> no_repeat_ngram_size;
+  std::optional<int64_t> encoder_no_repeat_ngram_size;
   std::optional<std::vector<std::vector<int64_t>>> bad_words_ids;
   std::optional<int64_t> forced_bos_token_id;
   std::optional<std::vector<int64_t>> forced_eos_token_id;

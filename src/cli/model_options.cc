@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <system_error>
 
@@ -13,6 +15,7 @@ namespace fathom {
 namespace {
 
 constexpr std::string_view kDemoName = "fathom-tales";
+constexpr size_t kMaxInputBytes = size_t{1} << 30;
 
 }  // namespace
 
@@ -70,6 +73,28 @@ Result<std::shared_ptr<const Model>> LoadModel(const ModelArguments& arguments) 
   auto model = Model::Load(path, arguments.engine, &notices);
   PrintNotices(notices, arguments.quiet);
   return model;
+}
+
+Result<std::string> ReadInput(const std::string& path) {
+  std::FILE* file = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
+  const auto failed = [&] {
+    return Status::RunTime(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  };
+  if (file == nullptr) return failed();
+  std::string text;
+  char buffer[1 << 16];
+  size_t count = 0;
+  while ((count = std::fread(buffer, 1, sizeof(buffer), file)) > 0) {
+    text.append(buffer, count);
+    if (text.size() > kMaxInputBytes) break;
+  }
+  const bool bad = std::ferror(file) != 0;
+  if (file != stdin) std::fclose(file);
+  if (bad) return failed();
+  if (text.size() > kMaxInputBytes) {
+    return Status::RunTime(fmt::format("{}: is larger than {} MB", path, kMaxInputBytes >> 20));
+  }
+  return text;
 }
 
 Result<std::vector<int32_t>> ParseIds(const std::string& text, const std::string& option) {

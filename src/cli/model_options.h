@@ -36,6 +36,9 @@ Result<std::shared_ptr<const Model>> LoadModel(const ModelArguments& arguments);
 // Prints and empties the list, a line each.
 void PrintNotices(NoticeList& notices, bool quiet);
 
+// A text file whole, or stdin for "-". kRunTime where it cannot be read.
+Result<std::string> ReadInput(const std::string& path);
+
 // "1,2,3" -> ids; kUsage naming `option`.
 Result<std::vector<int32_t>> ParseIds(const std::string& text, const std::string& option);
 

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "models/common/rope.h"
+#include "ops/activation_function.h"
 
 namespace fathom {
 namespace {
@@ -15,6 +16,10 @@ class DecoderBuilder {
       : config_(config), options_(options), builder_(parallel) {}
 
   Result<Graph> Build() {
+    if (!FindActivationFunction(config_.hidden_act)) {
+      return Status::BadFile(config_.file, "hidden_act", fmt::format("\"{}\"", config_.hidden_act),
+                             "is not an activation function that this build has");
+    }
     FATHOM_ASSIGN(rope_, MakeRope(config_, config_.rope_parameters[0].parameters));
     builder_.set_cache_depends_on_length(rope_.depends_on_length);
     const ValueId table = EmbeddingTable();
