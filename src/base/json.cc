@@ -263,6 +263,10 @@ class Writer {
 Status ReadJson(std::string_view text, std::string_view what, const JsonLimits& limits,
                 JsonHandler& handler) {
   // nlohmann skips a byte order mark, which RFC 8259 lets a reader do; Python's json refuses it.
+  // It also takes a NUL for the end of the text.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Status::BadFile(std::string(what), "", fmt::format("bad JSON at byte {}", nul), "a NUL");
+  }
   Adapter adapter(what, limits, handler);
   const bool good = nlohmann::json::sax_parse(text.begin(), text.end(), &adapter);
   Status status = adapter.TakeStatus();

@@ -35,7 +35,7 @@ constexpr std::array<std::string_view, 8> kOuterFields = {
     "eos_token_id", "pad_token_id", "quantization_config", "architectures"};
 
 Status SplitComposite(ConfigFile& file) {
-  const JsonValue* inner = file.raw.Find("text_config");
+  const JsonValue* inner = file.raw->Find("text_config");
   if (inner == nullptr || inner->is_null()) {
     file.text = file.raw;
     return Status::Ok();
@@ -43,17 +43,18 @@ Status SplitComposite(ConfigFile& file) {
   if (!inner->is_object()) {
     return Status::BadFile(file.path, "text_config", ShownJson(*inner), "is no object");
   }
-  file.composite = true;
-  file.text = *inner;
+  JsonValue text = *inner;
   for (const std::string_view key : kOuterFields) {
-    const JsonValue* outer = file.raw.Find(key);
-    const JsonValue* own = file.text.Find(key);
+    const JsonValue* outer = file.raw->Find(key);
+    const JsonValue* own = text.Find(key);
     if (outer == nullptr || (own != nullptr && !own->is_null())) continue;
     // Either spelling of the type counts as there.
-    if (key == "torch_dtype" && file.text.Find("dtype") != nullptr) continue;
-    if (key == "dtype" && file.text.Find("torch_dtype") != nullptr) continue;
-    file.text.Set(key, *outer);
+    if (key == "torch_dtype" && text.Find("dtype") != nullptr) continue;
+    if (key == "dtype" && text.Find("torch_dtype") != nullptr) continue;
+    text.Set(key, *outer);
   }
+  file.composite = true;
+  file.text = std::make_shared<const JsonValue>(std::move(text));
   file.notices.push_back("config.json describes a composite model: its text part runs");
   return Status::Ok();
 }
@@ -222,12 +223,13 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view json, std::string path) {
     return Status::BadFile(file.path, "size", fmt::format("{} bytes", json.size()),
                            fmt::format("exceed the limit of {}", kMaxConfigBytes));
   }
-  FATHOM_ASSIGN(file.raw, ParseJson(json, file.path));
-  if (!file.raw.is_object()) {
-    return Status::BadFile(file.path, "", ShownJson(file.raw), "where an object is required");
+  FATHOM_ASSIGN(JsonValue raw, ParseJson(json, file.path));
+  if (!raw.is_object()) {
+    return Status::BadFile(file.path, "", ShownJson(raw), "where an object is required");
   }
+  file.raw = std::make_shared<const JsonValue>(std::move(raw));
   FATHOM_TRY(SplitComposite(file));
-  ConfigReader reader(file.path, file.text);
+  ConfigReader reader(file.path, *file.text);
   const std::optional<std::string> type = reader.OptionalString("model_type");
   file.architectures =
       reader.StringOrList("architectures").value_or(std::vector<std::string>());
@@ -235,7 +237,7 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view json, std::string path) {
   if (type) {
     file.model_type = *type;
   } else if (file.composite) {
-    ConfigReader outer(file.path, file.raw);
+    ConfigReader outer(file.path, *file.raw);
     file.model_type = outer.OptionalString("model_type").value_or("");
     FATHOM_TRY(outer.status());
     if (!file.model_type.empty()) file.model_type += "_text";
@@ -244,7 +246,7 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view json, std::string path) {
     return Status::BadFile(file.path, "model_type", "is missing", "",
                            "add the name of the architecture, such as \"llama\"");
   }
-  for (const JsonValue* part : {&file.raw, &file.text}) {
+  for (const auto& part : {file.raw, file.text}) {
     if (part->Find("auto_map") == nullptr) continue;
     file.notices.push_back("config.json names code of its own (auto_map): ignored, never run");
     break;
@@ -268,7 +270,7 @@ const RopeParameters* ModelConfig::RopeOf(int64_t layer) const {
 }
 
 Result<ModelConfig> ParseModelConfig(const ConfigFile& file, const ConfigDefaults& defaults) {
-  Parse p{defaults, ConfigReader(file.path, file.text, file.composite ? "text_config." : ""), {}};
+  Parse p{defaults, ConfigReader(file.path, *file.text, file.composite ? "text_config." : ""), {}};
   p.config.file = file.path;
   p.config.model_type = file.model_type;
   p.config.architectures = file.architectures;

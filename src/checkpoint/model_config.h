@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,10 +36,11 @@ inline constexpr int64_t kMaxPositions = int64_t{1} << 30;
 
 struct ConfigFile {
   std::string path;
-  JsonValue raw;   // the whole file
-  // What runs: the file itself, or, of a composite (image and text ...) model, its text_config with
-  // what only the outer level has (dtype, special ids, tying).
-  JsonValue text;
+  // The whole file. Shared, never null: a file of many values takes much more memory than its bytes.
+  std::shared_ptr<const JsonValue> raw;
+  // What runs: the same, or, of a composite (image and text ...) model, its text_config with what only
+  // the outer level has (dtype, special ids, tying).
+  std::shared_ptr<const JsonValue> text;
   std::string model_type;  // of `text`: picks the architecture
   std::vector<std::string> architectures;
   bool composite = false;  // tensors may stand under "model.language_model." or "language_model."
@@ -114,8 +116,8 @@ struct ModelConfig {
   std::string quantization_method;  // quantization_config.quant_method; empty: none
 
   std::vector<std::string> notices;
-  JsonValue raw;   // the whole file, for `inspect model`
-  JsonValue text;  // what was parsed, for fields that one architecture alone has
+  std::shared_ptr<const JsonValue> raw;   // the whole file, for `inspect model`
+  std::shared_ptr<const JsonValue> text;  // what was parsed, for fields that one architecture has
 
   // The rope of a layer; null where its layer type has none.
   const RopeParameters* RopeOf(int64_t layer) const;

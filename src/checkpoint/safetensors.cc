@@ -16,9 +16,12 @@ namespace {
 
 constexpr size_t kLengthBytes = 8;
 // A string, number or run of spaces of the header; the reader holds one at a time, twice over.
-constexpr size_t kMaxTokenBytes = 8'000'000;
+constexpr size_t kMaxTokenBytes = 4'000'000;
 constexpr size_t kMaxNameBytes = 4096;
-constexpr size_t kMaxMetadataBytes = 16'000'000;
+constexpr size_t kMaxNamesBytes = 16'000'000;  // of all tensors
+constexpr size_t kMaxMetadataBytes = 8'000'000;
+// The shortest entry of a tensor: "":{"dtype":"U8","shape":[],"data_offsets":[0,0]}
+constexpr size_t kMinEntryBytes = 48;
 constexpr size_t kMaxMetadataEntries = 100'000;
 
 // Names in messages are cut: a hostile one has megabytes.
@@ -84,6 +87,9 @@ class HeaderReader final : public JsonHandler {
       case Place::kOffsets: return "where a non-negative integer is required";
       case Place::kTensor:
         return field_ == "dtype" ? "where a string is required" : "where an array is required";
+      case Place::kTop:
+        if (name_ == "__metadata__") return "where an object of strings is required";
+        [[fallthrough]];
       default: return "where an object with dtype, shape and data_offsets is required";
     }
   }
@@ -114,6 +120,7 @@ class HeaderReader final : public JsonHandler {
   Place place_ = Place::kStart;
   int skip_depth_ = 0;
   bool metadata_seen_ = false;
+  size_t names_bytes_ = 0;
   size_t metadata_bytes_ = 0;
   std::string name_;
   std::string field_;
@@ -166,7 +173,12 @@ Status HeaderReader::OnKey(std::string& key) {
       return Refuse(fmt::format("a name of {} bytes", key.size()),
                     fmt::format("exceeds the limit of {}", kMaxNameBytes));
     }
+    names_bytes_ += key.size();
     name_ = std::move(key);
+    if (names_bytes_ > kMaxNamesBytes) {
+      return Status::BadFile(path_, "header", "names of tensors",
+                             fmt::format("exceed the limit of {} bytes", kMaxNamesBytes));
+    }
     if (name_ == "__metadata__") {
       if (metadata_seen_) return Refuse("stands twice");
       metadata_seen_ = true;
@@ -439,6 +451,8 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     return Status::BadFile(path, "header", fmt::format("truncated header: {} bytes", length),
                            fmt::format("where the file has {} left", size - kLengthBytes));
   }
+  // At once: growing by copies would hold the list twice. Memory that is not written is not resident.
+  result.tensors_.reserve(std::min<uint64_t>(kMaxSafetensorsTensors, length / kMinEntryBytes));
   HeaderReader reader(result.file_.path(), result.tensors_, result.metadata_);
   FATHOM_TRY(ReadHeader(path, text.substr(kLengthBytes, length), reader));
   const uint64_t data_begin = kLengthBytes + length;
@@ -452,6 +466,7 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     tensor.offset += data_begin;
     tensor.data = result.file_.data() + tensor.offset;
   }
+  result.tensors_.shrink_to_fit();
   return result;
 }
 
