@@ -27,8 +27,7 @@ struct BackendInfo {
   std::vector<std::string> instruction_sets;
 };
 
-// Where a tensor of the checkpoint lies: rows of `dtype` elements, mapped. `done` tells that its pages
-// may leave memory.
+// Where a whole tensor of the checkpoint lies: rows of `dtype` elements, mapped, at any byte.
 struct WeightSource {
   DType dtype = DType::kF32;
   const void* data = nullptr;
@@ -69,6 +68,7 @@ class Executable {
   virtual ~Executable() = default;
   virtual const StepSizes& capacity() const = 0;
   // The buffer of a step input, as large as the capacity; empty where the graph has no such input.
+  // Filled dense at the sizes of the step: the rows of block_table.g are sizes.max_blocks apart.
   virtual std::span<int32_t> Input(std::string_view name) = 0;
   // Runs one step. Asynchronous where the device is: Wait before reading.
   virtual Status Launch(const StepSizes& sizes) = 0;

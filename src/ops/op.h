@@ -1,6 +1,6 @@
-// Operations: one record each (src/ops/records/NAME.cc): what it computes, its shapes, its plain reference,
-// its test cases and its cost. Graphs are made of them, backends bring kernels for them, tests and
-// benchmarks iterate over them.
+// Operations: one record each (src/ops/records/NAME.cc): what it computes, its shapes, its plain
+// reference, its test cases and its cost. Graphs are made of them, backends bring kernels for them,
+// tests and benchmarks iterate over them.
 #pragma once
 
 #include <cstdint>
@@ -64,7 +64,7 @@ enum class PortKind : uint8_t {
   kIndex,       // int32
   kMatrix,      // Weight [out_features, in_features]
   kVector,      // float32 vector of the checkpoint (norm weight, bias)
-  kCache,       // F32, F16 or BF16 [num_blocks, num_key_value_heads, block_size, head_dim], in place
+  kCache,  // F32, F16 or BF16 [num_blocks, num_key_value_heads, block_size, head_dim], in place
 };
 
 struct Port {
@@ -82,16 +82,16 @@ struct OpTestCase {
   // Inputs in port order. Absent optional inputs have rank 0.
   struct Input {
     DType dtype = DType::kF32;
-    Shape shape;                                   // matrix: [rows, cols]
-    std::vector<int32_t> indices;                  // kIndex
-    double low = -1, high = 1;                     // others: uniform random
+    Shape shape;                   // matrix: [rows, cols]
+    std::vector<int32_t> indices;  // kIndex
+    double low = -1, high = 1;     // others: uniform random
   };
   std::vector<Input> inputs;
   std::vector<Shape> output_shapes;
 };
 
-// What one call must do at least: every operand read or written once. Matrices and caches are counted
-// in elements, for their type is the plan's choice.
+// What one call must do at least: every operand read or written once. Matrices and caches are
+// counted in elements, for their type is the plan's choice.
 struct OpCost {
   double flops = 0;
   double bytes = 0;            // of activations, indices and vectors
@@ -108,19 +108,21 @@ struct OpRecord {
   std::string_view formula;
   std::vector<Port> inputs;
   std::vector<Port> outputs;
-  // Shapes of the outputs from those of the inputs; a mismatch is a broken graph (FATHOM_CHECK-worthy,
-  // but a Status so that the verifier names the node). Matrices come as [rows, cols].
+  // Shapes of the outputs from those of the inputs; a mismatch is a broken graph
+  // (FATHOM_CHECK-worthy, but a Status so that the verifier names the node). Matrices come as
+  // [rows, cols].
   Result<std::vector<Shape>> (*infer_shapes)(const Attributes&, std::span<const Shape> inputs);
   // Plain loops in float32: the oracle. Reads any weight format and any cache type.
   void (*reference)(const OpCall& call);
   OpCost (*cost)(const Attributes&, std::span<const Shape> inputs, std::span<const Shape> outputs);
   std::vector<OpTestCase> (*test_cases)();
-  // |kernel - reference| <= (tolerance_ulps * 2^-23 + e) * magnitude, where the magnitude bounds the sum
-  // of magnitudes that went into an element (for a dot product ||row|| * ||x||) and e is the epsilon of
-  // the type to which the kernel rounds operands, if that is coarser than float32 (ops/op_testing.h).
+  // |kernel - reference| <= (tolerance_ulps * 2^-23 + e) * magnitude, where the magnitude bounds
+  // the sum of magnitudes that went into an element (for a dot product ||row|| * ||x||) and e is
+  // the epsilon of the type to which the kernel rounds operands, if that is coarser than float32
+  // (ops/op_testing.h).
   double tolerance_ulps = 8;
-  // Fills `magnitudes` (float32, shaped as the outputs). Runs after the reference, on the same call.
-  // Null: the largest absolute value of the element's row of the output.
+  // Fills `magnitudes` (float32, shaped as the outputs). Runs after the reference, on the same
+  // call. Null: the largest absolute value of the element's row of the output.
   void (*magnitudes)(const OpCall& call, std::span<const Tensor> magnitudes) = nullptr;
   // Inputs changed in place by the call (indices of ports): caches.
   std::vector<int> in_place_inputs = {};
@@ -132,8 +134,8 @@ const OpRecord* FindOp(std::string_view name);
 // The record must exist.
 const OpRecord& GetOp(std::string_view name);
 
-// The port of input `index` (output likewise): repeated ports take turns from the first one so marked.
-// Null where the record has no port for it.
+// The port of input `index` (output likewise): repeated ports take turns from the first one so
+// marked. Null where the record has no port for it.
 const Port* FindPort(std::span<const Port> ports, size_t index);
 
 }  // namespace fathom

@@ -79,6 +79,7 @@ std::string ElementName(std::string_view name, const Shape& shape, int64_t index
 
 std::vector<float> ReadFloats(const Tensor& tensor) {
   std::vector<float> values(tensor.shape.elements());
+  if (values.empty()) return values;
   ConvertToFloat(tensor.dtype, tensor.data, tensor.shape.elements(), values.data());
   return values;
 }
@@ -160,7 +161,9 @@ Operand OpTestData::Impl::MakeMatrix(const std::vector<float>& values, const Sha
     weight->size_bytes = weight->payload_bytes();
     const int64_t skipped = options.weight_offset * BytesOf(options.weight_dtype);
     std::byte* data = Allocate(static_cast<size_t>(skipped + weight->size_bytes)) + skipped;
-    ConvertFromFloat(options.weight_dtype, values.data(), shape.elements(), data);
+    if (!values.empty()) {
+      ConvertFromFloat(options.weight_dtype, values.data(), shape.elements(), data);
+    }
     weight->data = data;
   }
   weights.push_back(std::move(weight));
@@ -181,7 +184,7 @@ Operand OpTestData::Impl::MakeInput(const OpTestCase::Input& input, PortKind kin
   if (kind == PortKind::kMatrix) return MakeMatrix(values, input.shape, options);
   const DType dtype = kind == PortKind::kCache ? options.cache_dtype : DType::kF32;
   std::byte* data = Allocate(values.size() * BytesOf(dtype));
-  ConvertFromFloat(dtype, values.data(), input.shape.elements(), data);
+  if (!values.empty()) ConvertFromFloat(dtype, values.data(), input.shape.elements(), data);
   return {.tensor = Tensor::Dense(dtype, input.shape, data)};
 }
 

@@ -65,8 +65,8 @@ Result<SourceRows> SourceRows::Create(const WeightRecipe& recipe,
     if (piece.first < 0 || piece.rows < 0 || piece.first > available ||
         piece.rows > available - piece.first || (!vector && across != recipe.cols)) {
       return Misfit(recipe, fmt::format("shape [{}, {}]", source.rows, source.cols),
-                    fmt::format("rows {} to {} of {} elements", piece.first,
-                                piece.first + piece.rows, vector ? 1 : recipe.cols));
+                    fmt::format("{} rows of {} elements from row {} on", piece.rows,
+                                vector ? 1 : recipe.cols, piece.first));
     }
     sum += piece.rows;
     result.pieces_.push_back(piece);

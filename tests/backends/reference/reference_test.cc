@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "backends/backend.h"
+#include "graph/passes/passes.h"
 #include "tests/backends/tiny_model.h"
 
 namespace fathom {
@@ -127,6 +128,25 @@ TEST(Reference, MemoryPlanChangesNothing) {
   tiny::Runner own(*backend, graph, checkpoint, DType::kF32, false, false);
   EXPECT_LT(reuse.executable().arena_bytes(), own.executable().arena_bytes());
   EXPECT_EQ(reuse.Step({{0, tokens}}), own.Step({{0, tokens}}));
+}
+
+// A fused record's reference calls those it fuses: not a bit changes.
+TEST(Reference, FusedGraphsGiveTheSameLogits) {
+  const auto backend = MakeReference();
+  for (const bool bias : {false, true}) {
+    const auto graph = MakeGraph({.bias = bias});
+    Graph fused = *graph;
+    const auto reports = RunPasses(fused, {});
+    ASSERT_TRUE(reports.ok()) << reports.status().message();
+    EXPECT_LT(fused.nodes.size(), graph->nodes.size());
+    const tiny::Checkpoint checkpoint(*graph, 12);
+    tiny::Runner plain(*backend, graph, checkpoint);
+    tiny::Runner runner(*backend, std::make_shared<const Graph>(fused), checkpoint);
+    for (const int64_t count : {45, 1, 20}) {
+      const auto tokens = Tokens(count, 13);
+      EXPECT_EQ(plain.Step({{0, tokens}}), runner.Step({{0, tokens}})) << count;
+    }
+  }
 }
 
 TEST(Reference, NarrowCachesLoseABit) {
