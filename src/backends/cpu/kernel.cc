@@ -25,10 +25,9 @@ std::span<const CpuKernel> CpuKernels() {
     AddLinearPanel16Kernels(rows);
     AddAttentionKernels(rows);
     AddAttentionEagerKernels(rows);
-#if 0
+#if defined(__x86_64__)
     AddLinearBf16Panel16Avx512Kernels(rows);
     AddLinearBf16Panel16AmxKernels(rows);
-    AddAttentionBf16Kernels(rows);
 #endif
     return rows;
   }();
