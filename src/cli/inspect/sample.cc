@@ -23,9 +23,8 @@ struct SampleArguments {
 std::string LineOf(const TokenDistribution& distribution) {
   JsonArray probs;
   for (const float p : distribution.probs) probs.push_back(static_cast<double>(p));
-  return WriteJson(JsonObject{
-             {"ids", JsonArray(distribution.ids.begin(), distribution.ids.end())},
-             {"probs", std::move(probs)}}) +
+  return WriteJson(JsonObject{{"ids", JsonArray(distribution.ids.begin(), distribution.ids.end())},
+                              {"probs", std::move(probs)}}) +
          "\n";
 }
 
