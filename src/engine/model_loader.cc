@@ -96,7 +96,7 @@ class ModelLoader {
     FATHOM_TRY(CheckMemory());
     FATHOM_ASSIGN(state_->weights,
                   LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
-                              state_->plan.weights, located_,
+                              state_->plan.weights, located_, state_->plan.cache_dtype,
                               state_->options.IsOn("low_cpu_mem_usage"), notices_));
     const auto end = std::chrono::steady_clock::now();
     state_->load_ms = std::chrono::duration<double, std::milli>(end - begin).count();

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/arena.h"
+#include "tensor/convert.h"
 #include "tensor/weight.h"
 
 namespace fathom {
@@ -45,12 +46,13 @@ class Loader {
  public:
   Loader(Backend& backend, const Checkpoint& checkpoint, const Graph& graph,
          std::span<const WeightPlan> plans, std::span<const LocatedWeight> located,
-         NoticeSink* notices)
+         DType dtype, NoticeSink* notices)
       : backend_(backend),
         checkpoint_(checkpoint),
         graph_(graph),
         plans_(plans),
         located_(located),
+        dtype_(dtype),
         notices_(notices),
         store_(backend.CreateWeights(static_cast<int>(graph.weights.size()))) {}
 
@@ -102,7 +104,21 @@ class Loader {
       notices_->Warn(fmt::format("the weight {} holds NaN or infinity: answers will fail",
                                  located_[i].tensors[k]->name));
     }
-    return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], sources, in_place);
+    const bool narrower = BytesOf(dtype_) < BytesOf(DType::kF32);
+    if (recipe.role != WeightRole::kVector || !narrower) {
+      return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], sources, in_place);
+    }
+    std::vector<std::vector<uint16_t>> rounded(sources.size());
+    std::vector<WeightSource> narrow(sources.begin(), sources.end());
+    for (size_t k = 0; k < sources.size(); ++k) {
+      std::vector<float> wide(static_cast<size_t>(sources[k].cols));
+      rounded[k].resize(wide.size());
+      ConvertToFloat(sources[k].dtype, sources[k].data, sources[k].cols, wide.data());
+      ConvertFromFloat(dtype_, wide.data(), sources[k].cols, rounded[k].data());
+      narrow[k].dtype = dtype_;
+      narrow[k].data = rounded[k].data();
+    }
+    return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], narrow, false);
   }
 
   Backend& backend_;
@@ -110,6 +126,7 @@ class Loader {
   const Graph& graph_;
   std::span<const WeightPlan> plans_;
   std::span<const LocatedWeight> located_;
+  DType dtype_;
   NoticeSink* notices_;
   std::unique_ptr<WeightStore> store_;
 };
@@ -151,8 +168,9 @@ Result<std::shared_ptr<const WeightStore>> LoadWeights(Backend& backend,
                                                        const Graph& graph,
                                                        std::span<const WeightPlan> plans,
                                                        std::span<const LocatedWeight> located,
-                                                       bool low_memory, NoticeSink* notices) {
-  Loader loader(backend, checkpoint, graph, plans, located, notices);
+                                                       DType dtype, bool low_memory,
+                                                       NoticeSink* notices) {
+  Loader loader(backend, checkpoint, graph, plans, located, dtype, notices);
   FATHOM_TRY(low_memory ? loader.LoadOneByOne() : loader.LoadAllThenCopy());
   return loader.TakeStore();
 }

@@ -29,13 +29,15 @@ struct WeightForecast {
 WeightForecast ForecastWeights(const Graph& graph, std::span<const WeightPlan> plans,
                                std::span<const LocatedWeight> located);
 
-// A warning names a weight that holds NaN or infinity; kRunTime where memory ends.
+// Vectors are held in float32, but rounded to `dtype` first where that is narrower, as a model loaded in
+// that type has them. A warning names a weight that holds NaN or infinity; kRunTime where memory ends.
 Result<std::shared_ptr<const WeightStore>> LoadWeights(Backend& backend,
                                                        const Checkpoint& checkpoint,
                                                        const Graph& graph,
                                                        std::span<const WeightPlan> plans,
                                                        std::span<const LocatedWeight> located,
-                                                       bool low_memory, NoticeSink* notices);
+                                                       DType dtype, bool low_memory,
+                                                       NoticeSink* notices);
 
 // True where one of `count` elements at any byte address is NaN or infinite.
 bool HasNonFinite(DType dtype, const void* data, int64_t count);
