@@ -47,6 +47,10 @@ class Model {
   static Result<std::shared_ptr<const Model>> Load(const std::string& path,
                                                    const EngineOptions& options,
                                                    NoticeSink* notices);
+  // The shape of a config.json (its text) with random weights and no tokenizer: for benchmarks.
+  static Result<std::shared_ptr<const Model>> Random(std::string_view config_json,
+                                                     const EngineOptions& options, uint64_t seed,
+                                                     NoticeSink* notices);
   ~Model();
 
   const std::string& path() const;

@@ -136,8 +136,8 @@ class TreeBuilder final : public JsonHandler {
     if (value.is_object()) KeepLastOfDuplicates(value.as_object());
     return Add(std::move(value));
   }
-  // Python's json keeps the last of repeated keys, at the place of the first. Sorted by hash, then by
-  // key: no crafted set of keys makes this slower than n log n.
+  // Python's json keeps the last of repeated keys, at the place of the first. Sorted by hash, then
+  // by key: no crafted set of keys makes this slower than n log n.
   static void KeepLastOfDuplicates(JsonObject& object) {
     if (object.size() < 2) return;
     std::vector<std::pair<size_t, size_t>> order;  // hash, index

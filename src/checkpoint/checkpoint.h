@@ -1,9 +1,9 @@
 // Checkpoint: the weights of a model, opened: named tensors over mapped files. It reads no config:
 // model_config.h does.
 //
-// Accepted: a folder with model.safetensors, or with model.safetensors.index.json and its shards (the
-// single file wins where both are there, as in transformers' _get_resolved_checkpoint_files); or the
-// path of one .safetensors file. Pickles (.bin, .pt ...) are refused unopened.
+// Accepted: a folder with model.safetensors, or with model.safetensors.index.json and its shards
+// (the single file wins where both are there, as in transformers' _get_resolved_checkpoint_files);
+// or the path of one .safetensors file. Pickles (.bin, .pt ...) are refused unopened.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@ namespace fathom {
 
 class Checkpoint {
  public:
-  // kBadFile, naming the file at fault, where nothing usable is there or a rule of the format, of the
-  // index or between shards is broken.
+  // kBadFile, naming the file at fault, where nothing usable is there or a rule of the format, of
+  // the index or between shards is broken.
   static Result<Checkpoint> Open(const std::string& path);
 
   // The path that was opened, and whether it is a folder.
@@ -39,8 +39,8 @@ class Checkpoint {
   }
   uint64_t total_bytes() const { return total_bytes_; }  // of all tensors
 
-  // The tensor's pages are wanted soon / may leave this process's memory (they come back from the file
-  // when touched again). Pages that it shares with a neighbour stay.
+  // The tensor's pages are wanted soon / may leave this process's memory (they come back from the
+  // file when touched again). Pages that it shares with a neighbour stay.
   void WillNeed(const CheckpointTensor& tensor) const;
   void Drop(const CheckpointTensor& tensor) const;
 

@@ -134,8 +134,7 @@ std::optional<double> ConfigReader::OptionalNumber(std::string_view key,
   return CheckNumber(key, *value, fallback.value_or(range.low), range);
 }
 
-std::optional<bool> ConfigReader::OptionalBool(std::string_view key,
-                                               std::optional<bool> fallback) {
+std::optional<bool> ConfigReader::OptionalBool(std::string_view key, std::optional<bool> fallback) {
   const JsonValue* value = object_.Find(key);
   if (value == nullptr) return fallback;
   if (value->is_null()) return std::nullopt;
@@ -152,7 +151,8 @@ std::optional<std::vector<int64_t>> ConfigReader::IntOrList(std::string_view key
   if (value == nullptr) return std::nullopt;
   std::vector<int64_t> result;
   if (!value->is_array()) {
-    if (!value->is_int() && !value->is_uint()) RefuseType(key, *value, "integer or list of integers");
+    if (!value->is_int() && !value->is_uint())
+      RefuseType(key, *value, "integer or list of integers");
     result.push_back(CheckInt(key, *value, range.low, range));
     return result;
   }

@@ -1,7 +1,8 @@
 // ConfigReader: typed fields out of a JSON object, with defaults and limits.
 //
-// A getter never fails: what is wrong is kept (the first one, as kBadFile with file, field, value and
-// limit) and the fallback returned, so that a parser reads all its fields and asks status() once.
+// A getter never fails: what is wrong is kept (the first one, as kBadFile with file, field, value
+// and limit) and the fallback returned, so that a parser reads all its fields and asks status()
+// once.
 //
 // As in transformers' strict dataclasses, an absent key means the default, and a null is refused
 // unless the field may be null (the Optional getters). One leniency: an integer may stand for a

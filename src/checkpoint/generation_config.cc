@@ -131,8 +131,8 @@ void ReadSequenceBias(ConfigReader& r, GenerationConfig& c) {
       r.Refuse("sequence_bias", ShownJson(item), "where [[ids], bias] is required");
       return;
     }
-    c.sequence_bias->push_back({ReadIdList(r, "sequence_bias", item.as_array()[0]),
-                                item.as_array()[1].as_double()});
+    c.sequence_bias->push_back(
+        {ReadIdList(r, "sequence_bias", item.as_array()[0]), item.as_array()[1].as_double()});
   }
 }
 

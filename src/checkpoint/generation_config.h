@@ -1,9 +1,9 @@
 // GenerationConfig: how text is generated: generation_config.json, in the terms of transformers'
-// GenerationConfig (generation/configuration_utils.py) and of the processors that `generate` makes of
-// it (generation/utils.py, _get_logits_processor).
+// GenerationConfig (generation/configuration_utils.py) and of the processors that `generate` makes
+// of it (generation/utils.py, _get_logits_processor).
 //
-// A field that a file does not set, or sets to null, is nullopt: then the next source counts, in the
-// order command line, generation_config.json, defaults (OverlayWith, WithDefaults).
+// A field that a file does not set, or sets to null, is nullopt: then the next source counts, in
+// the order command line, generation_config.json, defaults (OverlayWith, WithDefaults).
 #pragma once
 
 #include <cstdint>
@@ -88,25 +88,25 @@ struct GenerationConfig {
 
   friend bool operator==(const GenerationConfig&, const GenerationConfig&) = default;
 
-  // Reads generation_config.json of a model folder. Where there is none: derived from config.json, as
-  // transformers does (from_model_config: the fields that stand in the file itself, then those of its
-  // text_config; not the defaults of the configuration class).
+  // Reads generation_config.json of a model folder. Where there is none: derived from config.json,
+  // as transformers does (from_model_config: the fields that stand in the file itself, then those
+  // of its text_config; not the defaults of the configuration class).
   static Result<GenerationConfig> OpenFolder(const std::string& folder);
   // Reads a file of this kind under any name.
   static Result<GenerationConfig> OpenFile(const std::string& path);
-  // From JSON; `path` is for messages. Types and what no setting allows are checked here; what depends
-  // on do_sample is left to Validate, for a caller may yet set it.
+  // From JSON; `path` is for messages. Types and what no setting allows are checked here; what
+  // depends on do_sample is left to Validate, for a caller may yet set it.
   static Result<GenerationConfig> FromJson(const JsonValue& object, const std::string& path);
 
   // The fields that `over` has set replace those here.
   void OverlayWith(const GenerationConfig& over);
-  // What is unset gets the global default of `generate`: max_length 20, do_sample false, num_beams 1,
+  // What is unset gets the global default of `generate`: max_length 20, do_sample false,
   // temperature 1, top_k 50, top_p 1, typical_p 1, repetition_penalty 1, use_cache true ...
   GenerationConfig WithDefaults() const;
 
   // Whether the processors take these values, as `generate` checks them when it makes them: with
-  // do_sample temperature > 0 (0 gets a hint to greedy), top_k >= 0, 0 <= top_p <= 1 ... . `code` and
-  // `file` go into the Status: kBadFile and the path, or kUsage for the command line.
+  // do_sample temperature > 0 (0 gets a hint to greedy), top_k >= 0, 0 <= top_p <= 1 ... . `code`
+  // and `file` go into the Status: kBadFile and the path, or kUsage for the command line.
   Status Validate(StatusCode code = StatusCode::kBadFile, std::string_view file = {}) const;
 };
 

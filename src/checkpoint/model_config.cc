@@ -12,12 +12,20 @@ namespace fathom {
 namespace {
 
 // ALLOWED_ATTN_LAYER_TYPES of transformers' configuration_utils.py.
-constexpr std::array<std::string_view, 14> kLayerTypes = {
-    "full_attention",      "sliding_attention",           "chunked_attention",
-    "window_attention",    "indexed_attention",           "compressed_sparse_attention",
-    "heavily_compressed_attention", "minimax_m3_sparse",  "conv",
-    "moe",                 "hybrid",                      "hybrid_sliding",
-    "reference_sliding_attention",  "linear_attention"};
+constexpr std::array<std::string_view, 14> kLayerTypes = {"full_attention",
+                                                          "sliding_attention",
+                                                          "chunked_attention",
+                                                          "window_attention",
+                                                          "indexed_attention",
+                                                          "compressed_sparse_attention",
+                                                          "heavily_compressed_attention",
+                                                          "minimax_m3_sparse",
+                                                          "conv",
+                                                          "moe",
+                                                          "hybrid",
+                                                          "hybrid_sliding",
+                                                          "reference_sliding_attention",
+                                                          "linear_attention"};
 
 // Spelled otherwise by older files (_LEGACY_LAYER_TYPE_REMAP there).
 std::string CurrentLayerType(const std::string& name) {
@@ -181,9 +189,9 @@ std::vector<int64_t> ReadIds(Parse& p, std::string_view key, std::optional<int64
     if (id >= 0 && id < p.config.vocab_size) {
       kept.push_back(id);
     } else {
-      p.config.notices.push_back(fmt::format(
-          "config.json: {} {} is outside the vocabulary of {}: ignored", key, id,
-          p.config.vocab_size));
+      p.config.notices.push_back(
+          fmt::format("config.json: {} {} is outside the vocabulary of {}: ignored", key, id,
+                      p.config.vocab_size));
     }
   }
   return kept;
@@ -231,8 +239,7 @@ Result<ConfigFile> ConfigFile::Parse(std::string_view json, std::string path) {
   FATHOM_TRY(SplitComposite(file));
   ConfigReader reader(file.path, *file.text);
   const std::optional<std::string> type = reader.OptionalString("model_type");
-  file.architectures =
-      reader.StringOrList("architectures").value_or(std::vector<std::string>());
+  file.architectures = reader.StringOrList("architectures").value_or(std::vector<std::string>());
   FATHOM_TRY(reader.status());
   if (type) {
     file.model_type = *type;

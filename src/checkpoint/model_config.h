@@ -36,10 +36,11 @@ inline constexpr int64_t kMaxPositions = int64_t{1} << 30;
 
 struct ConfigFile {
   std::string path;
-  // The whole file. Shared, never null: a file of many values takes much more memory than its bytes.
+  // The whole file. Shared, never null: a file of many values takes much more memory than its
+  // bytes.
   std::shared_ptr<const JsonValue> raw;
-  // What runs: the same, or, of a composite (image and text ...) model, its text_config with what only
-  // the outer level has (dtype, special ids, tying).
+  // What runs: the same, or, of a composite (image and text ...) model, its text_config with what
+  // only the outer level has (dtype, special ids, tying).
   std::shared_ptr<const JsonValue> text;
   std::string model_type;  // of `text`: picks the architecture
   std::vector<std::string> architectures;
@@ -104,16 +105,17 @@ struct ModelConfig {
   std::optional<int64_t> sliding_window;  // keys that a sliding layer sees, itself included
   bool use_sliding_window = false;
   int64_t max_window_layers = 0;
-  std::vector<std::string> layer_types;  // [num_hidden_layers] "full_attention", "sliding_attention"
+  std::vector<std::string>
+      layer_types;  // [num_hidden_layers] "full_attention", "sliding_attention"
 
   // Ids below vocab_size; others in the file are dropped with a notice.
   std::vector<int64_t> bos_token_id;
   std::vector<int64_t> eos_token_id;
   std::optional<int64_t> pad_token_id;
 
-  std::optional<DType> dtype;  // dtype, or torch_dtype
+  std::optional<DType> dtype;              // dtype, or torch_dtype
   std::vector<NamedRope> rope_parameters;  // never empty after parsing, one or one a layer type
-  std::string quantization_method;  // quantization_config.quant_method; empty: none
+  std::string quantization_method;         // quantization_config.quant_method; empty: none
 
   std::vector<std::string> notices;
   std::shared_ptr<const JsonValue> raw;   // the whole file, for `inspect model`

@@ -9,7 +9,7 @@
 namespace fathom {
 namespace {
 
-constexpr std::array<std::string_view, 7> kNames = {"default",  "linear", "dynamic", "yarn",
+constexpr std::array<std::string_view, 7> kNames = {"default",  "linear", "dynamic",     "yarn",
                                                     "longrope", "llama3", "proportional"};
 constexpr NumberRange kPositive = {.low = 0, .high = 1e9, .low_excluded = true};
 constexpr NumberRange kNotNegative = {.low = 0, .high = 1e9};
@@ -104,8 +104,7 @@ void CheckRotaryDim(ConfigReader& rope, const RopeParameters& parameters, int64_
 RopeParameters ReadOne(ConfigReader& rope, const RopeContext& context, const Outer& outer) {
   RopeParameters parameters;
   parameters.rope_type = ReadType(rope);
-  parameters.rope_theta =
-      rope.OptionalNumber("rope_theta", {}, kTheta).value_or(outer.rope_theta);
+  parameters.rope_theta = rope.OptionalNumber("rope_theta", {}, kTheta).value_or(outer.rope_theta);
   parameters.partial_rotary_factor = rope.OptionalNumber("partial_rotary_factor", {}, kPart)
                                          .value_or(outer.partial_rotary_factor.value_or(1.0));
   const int64_t rotary_dim = parameters.RotaryDim(context.head_dim);
@@ -113,19 +112,25 @@ RopeParameters ReadOne(ConfigReader& rope, const RopeContext& context, const Out
   if (type == RopeType::kYarn || type == RopeType::kLongrope || type == RopeType::kLlama3) {
     const std::string_view key = "original_max_position_embeddings";
     const std::optional<int64_t> own = rope.OptionalInt(key, {}, kPositions);
-    parameters.original_max_position_embeddings =
-        outer.original_max_position_embeddings.value_or(
-            own.value_or(context.max_position_embeddings));
+    parameters.original_max_position_embeddings = outer.original_max_position_embeddings.value_or(
+        own.value_or(context.max_position_embeddings));
   }
   switch (type) {
-    case RopeType::kDefault: break;
+    case RopeType::kDefault:
+      break;
     case RopeType::kLinear:
     case RopeType::kDynamic:
       parameters.factor = RequiredNumber(rope, "factor", RopeTypeName(type));
       break;
-    case RopeType::kYarn: ReadYarn(rope, parameters); break;
-    case RopeType::kLongrope: ReadLongrope(rope, rotary_dim, parameters); break;
-    case RopeType::kLlama3: ReadLlama3(rope, parameters); break;
+    case RopeType::kYarn:
+      ReadYarn(rope, parameters);
+      break;
+    case RopeType::kLongrope:
+      ReadLongrope(rope, rotary_dim, parameters);
+      break;
+    case RopeType::kLlama3:
+      ReadLlama3(rope, parameters);
+      break;
     case RopeType::kProportional:
       parameters.factor = rope.OptionalNumber("factor", {}, kPositive).value_or(1.0);
       break;
@@ -150,7 +155,8 @@ int64_t RopeParameters::RotaryDim(int64_t head_dim) const {
 
 std::vector<NamedRope> ReadRopeParameters(ConfigReader& config, const RopeContext& context) {
   Outer outer;
-  outer.rope_theta = config.OptionalNumber("rope_theta", {}, kTheta).value_or(context.default_theta);
+  outer.rope_theta =
+      config.OptionalNumber("rope_theta", {}, kTheta).value_or(context.default_theta);
   outer.partial_rotary_factor = config.OptionalNumber("partial_rotary_factor", {}, kPart);
   outer.original_max_position_embeddings =
       config.OptionalInt("original_max_position_embeddings", {}, kPositions);
@@ -170,7 +176,8 @@ std::vector<NamedRope> ReadRopeParameters(ConfigReader& config, const RopeContex
   if (!IsNested(*object, context.layer_types)) {
     ConfigReader rope(config.file(), *object, prefix);
     for (const auto& [name, value] : object->as_object()) {
-      if (value.is_object()) rope.Refuse(name, "an object of its own", "for no layer of this model");
+      if (value.is_object())
+        rope.Refuse(name, "an object of its own", "for no layer of this model");
     }
     ropes.push_back({"", ReadOne(rope, context, outer)});
     config.Adopt(rope);

@@ -1,11 +1,12 @@
 // Rotary position embeddings as config.json describes them, v4 and v5 alike.
 //
 //   v4: "rope_theta": 10000.0, "rope_scaling": {"type" or "rope_type": "linear", "factor": 2.0}
-//   v5: "rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}, or one such
-//       object a layer type: {"full_attention": {...}, "sliding_attention": {...}}
+//   v5: "rope_parameters": {"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0}, or an
+//       object of such a layer type: {"full_attention": {...}, "sliding_attention": {...}}
 //
-// Mirrors transformers' modeling_rope_utils.py, RotaryEmbeddingConfigMixin (convert_rope_params_to_dict,
-// standardize_rope_params, validate_rope), as a model sees the result once it was built.
+// Mirrors transformers' modeling_rope_utils.py, RotaryEmbeddingConfigMixin
+// (convert_rope_params_to_dict, standardize_rope_params, validate_rope), as a model sees the result
+// once it was built.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +34,8 @@ std::string_view RopeTypeName(RopeType type);
 // Only the fields that the type uses are filled; the others keep what stands here.
 struct RopeParameters {
   RopeType rope_type = RopeType::kDefault;
-  double rope_theta = 10000.0;          // > 0
-  double partial_rotary_factor = 1.0;   // 0 to 1: the part of head_dim that turns
+  double rope_theta = 10000.0;         // > 0
+  double partial_rotary_factor = 1.0;  // 0 to 1: the part of head_dim that turns
   // linear, dynamic, llama3: always there. yarn, longrope: nullopt means max_position_embeddings /
   // original_max_position_embeddings. proportional: 1 where the file has none.
   std::optional<double> factor;
@@ -57,10 +58,11 @@ struct RopeParameters {
 
 // What the rope of a model depends on besides its own object.
 struct RopeContext {
-  double default_theta = 10000.0;        // of the architecture
+  double default_theta = 10000.0;  // of the architecture
   int64_t head_dim = 0;
   int64_t max_position_embeddings = 0;
-  std::vector<std::string> layer_types;  // that may have an object of their own; empty: never nested
+  // That may have an object of their own; empty: the file's object is never nested.
+  std::vector<std::string> layer_types;
 };
 
 struct NamedRope {

@@ -81,16 +81,20 @@ class HeaderReader final : public JsonHandler {
   // What must stand here.
   std::string_view Wanted() const {
     switch (place_) {
-      case Place::kStart: return "where an object is required";
-      case Place::kMetadata: return "where a string is required";
+      case Place::kStart:
+        return "where an object is required";
+      case Place::kMetadata:
+        return "where a string is required";
       case Place::kShape:
-      case Place::kOffsets: return "where a non-negative integer is required";
+      case Place::kOffsets:
+        return "where a non-negative integer is required";
       case Place::kTensor:
         return field_ == "dtype" ? "where a string is required" : "where an array is required";
       case Place::kTop:
         if (name_ == "__metadata__") return "where an object of strings is required";
         [[fallthrough]];
-      default: return "where an object with dtype, shape and data_offsets is required";
+      default:
+        return "where an object with dtype, shape and data_offsets is required";
     }
   }
   Status Scalar(std::string value) const {
@@ -313,8 +317,8 @@ Status ReadHeader(const std::string& path, std::string_view header, HeaderReader
   return Status(status.code(), std::move(detail));
 }
 
-// Elements of a shape: the product of its sizes, and of those that are not 0 (strides are products of
-// these), fits in i64.
+// Elements of a shape: the product of its sizes, and of those that are not 0 (strides are products
+// of these), fits in i64.
 std::optional<int64_t> CheckedElements(const std::vector<int64_t>& shape) {
   int64_t product = 1;
   bool empty = false;
@@ -366,10 +370,9 @@ Status CheckCover(const std::string& path, const std::vector<CheckpointTensor>& 
   for (const uint32_t i : order) {
     const CheckpointTensor& tensor = tensors[i];
     if (tensor.offset < covered) {
-      return Status::BadFile(path, Shown(tensor.name),
-                             fmt::format("begins at byte {} of the data", tensor.offset),
-                             fmt::format("and overlaps {}, which ends at {}",
-                                         Shown(previous->name), covered));
+      return Status::BadFile(
+          path, Shown(tensor.name), fmt::format("begins at byte {} of the data", tensor.offset),
+          fmt::format("and overlaps {}, which ends at {}", Shown(previous->name), covered));
     }
     if (tensor.offset > covered) {
       return Status::BadFile(path, Shown(tensor.name),
@@ -379,8 +382,8 @@ Status CheckCover(const std::string& path, const std::vector<CheckpointTensor>& 
     previous = &tensor;
   }
   if (covered != data_size) {
-    return Status::BadFile(path, "data", fmt::format("{} bytes after the last tensor",
-                                                     data_size - covered));
+    return Status::BadFile(path, "data",
+                           fmt::format("{} bytes after the last tensor", data_size - covered));
   }
   return Status::Ok();
 }
@@ -397,11 +400,13 @@ Status CheckNames(const std::string& path, const std::vector<CheckpointTensor>& 
 
 // Files of other kinds under this name: what to do about them.
 std::string RemedyByMagic(std::string_view text) {
-  if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02") || text.starts_with("\x80\x04")) {
+  if (text.starts_with("PK\x03\x04") || text.starts_with("\x80\x02") ||
+      text.starts_with("\x80\x04")) {
     return "this looks like a pickle of torch.save: convert it to safetensors";
   }
   if (text.starts_with("GGUF")) return "this is a GGUF file";
-  if (text.starts_with("version https://git-lfs")) return "fetch the file itself with: git lfs pull";
+  if (text.starts_with("version https://git-lfs"))
+    return "fetch the file itself with: git lfs pull";
   if (text.starts_with("<")) return "this looks like a web page: download the file again";
   return {};
 }
@@ -451,7 +456,8 @@ Result<SafetensorsFile> SafetensorsFile::Open(const std::string& path) {
     return Status::BadFile(path, "header", fmt::format("truncated header: {} bytes", length),
                            fmt::format("where the file has {} left", size - kLengthBytes));
   }
-  // At once: growing by copies would hold the list twice. Memory that is not written is not resident.
+  // At once: growing by copies would hold the list twice. Memory that is not written is not
+  // resident.
   result.tensors_.reserve(std::min<uint64_t>(kMaxSafetensorsTensors, length / kMinEntryBytes));
   HeaderReader reader(result.file_.path(), result.tensors_, result.metadata_);
   FATHOM_TRY(ReadHeader(path, text.substr(kLengthBytes, length), reader));

@@ -3,13 +3,13 @@
 //   bytes 0..7     u64, little endian: size of the header
 //   header         JSON object, padded with spaces:
 //                  {"__metadata__": {"format": "pt"},
-//                   "model.norm.weight": {"dtype": "BF16", "shape": [576], "data_offsets": [0, 1152]},
+//                   "norm.weight": {"dtype": "BF16", "shape": [576], "data_offsets": [0, 1152]},
 //                   ...}
 //   data           offsets count from here; the tensors cover it without gap or overlap
 //
-// Everything is checked before use (format and rules: github.com/huggingface/safetensors, README and
-// safetensors/src/tensor.rs), so that reading a tensor never leaves the mapping. The header is read as
-// a stream of events: a hostile one is refused before it can take memory.
+// Everything is checked before use (format and rules: github.com/huggingface/safetensors, README
+// and safetensors/src/tensor.rs), so that reading a tensor never leaves the mapping. The header is
+// read as a stream of events: a hostile one is refused before it can take memory.
 #pragma once
 
 #include <cstddef>

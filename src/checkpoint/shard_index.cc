@@ -27,8 +27,8 @@ std::string Shown(std::string_view text) { return std::string(text.substr(0, 200
 // Whether the spelling alone keeps the file inside the folder.
 Status CheckShardName(const std::string& path, std::string_view name) {
   const auto refuse = [&](std::string_view why, std::string remedy = {}) {
-    return Status::BadFile(path, "weight_map", fmt::format("\"{}\"", Shown(name)),
-                           std::string(why), std::move(remedy));
+    return Status::BadFile(path, "weight_map", fmt::format("\"{}\"", Shown(name)), std::string(why),
+                           std::move(remedy));
   };
   if (name.empty()) return refuse("is no file name");
   if (name.size() > kMaxShardNameBytes) return refuse("is too long for a file name");
@@ -107,24 +107,26 @@ class IndexReader final : public JsonHandler {
     for (ShardIndex::Entry& entry : index_.entries) entry.shard = place[entry.shard];
     std::vector<uint32_t> order(index_.entries.size());
     std::iota(order.begin(), order.end(), 0);
-    const auto name = [&](size_t i) -> const std::string& { return index_.entries[order[i]].tensor; };
+    const auto name = [&](size_t i) -> const std::string& {
+      return index_.entries[order[i]].tensor;
+    };
     std::sort(order.begin(), order.end(), [&](uint32_t a, uint32_t b) {
       return index_.entries[a].tensor < index_.entries[b].tensor;
     });
     for (size_t i = 1; i < order.size(); ++i) {
       if (name(i) != name(i - 1)) continue;
-      return Status::BadFile(
-          path_, "weight_map", Shown(name(i)),
-          fmt::format("stands twice, in {} and {}",
-                      Shown(index_.shards[index_.entries[order[i - 1]].shard]),
-                      Shown(index_.shards[index_.entries[order[i]].shard])));
+      return Status::BadFile(path_, "weight_map", Shown(name(i)),
+                             fmt::format("stands twice, in {} and {}",
+                                         Shown(index_.shards[index_.entries[order[i - 1]].shard]),
+                                         Shown(index_.shards[index_.entries[order[i]].shard])));
     }
     return Status::Ok();
   }
 
  private:
   Status Other(std::string_view what) const {
-    if (depth_ == 0) return Status::BadFile(path_, "", std::string(what), "where an object is required");
+    if (depth_ == 0)
+      return Status::BadFile(path_, "", std::string(what), "where an object is required");
     if (!in_map_) return Status::Ok();
     return Status::BadFile(
         path_, depth_ == 1 ? "weight_map" : "weight_map." + Shown(key_), std::string(what),

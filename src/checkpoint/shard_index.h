@@ -26,13 +26,13 @@ struct ShardIndex {
   std::vector<Entry> entries;       // in the index's order, each tensor once
 };
 
-// Reads an index. kBadFile where it is no index, names a tensor twice, or names a shard by a path that
-// could leave the folder (absolute, "..", a NUL) or that is no .safetensors file.
+// Reads an index. kBadFile where it is no index, names a tensor twice, or names a shard by a path
+// that could leave the folder (absolute, "..", a NUL) or that is no .safetensors file.
 Result<ShardIndex> ReadShardIndex(const std::string& path);
 
-// The file that `name` means inside `folder`, links followed, for opening. kBadFile, without opening
-// anything, where there is none or where a link leads out of the folder. One way out is allowed: that
-// of Hugging Face's cache, where models--ORG--NAME/snapshots/REVISION/x links to
+// The file that `name` means inside `folder`, links followed, for opening. kBadFile, without
+// opening anything, where there is none or where a link leads out of the folder. One way out is
+// allowed: that of Hugging Face's cache, where models--ORG--NAME/snapshots/REVISION/x links to
 // models--ORG--NAME/blobs/HASH.
 Result<std::string> ResolveShard(const std::string& folder, const std::string& name);
 

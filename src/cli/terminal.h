@@ -9,6 +9,7 @@
 
 namespace fathom {
 
+bool StdinIsTerminal();
 bool StdoutIsTerminal();
 bool StderrIsTerminal();
 

@@ -8,6 +8,7 @@
 #include "engine/engine_limits.h"
 #include "engine/model_state.h"
 #include "engine/plan_builder.h"
+#include "engine/random_weights.h"
 #include "engine/weight_loader.h"
 #include "engine/weight_sources.h"
 #include "fathom/machine.h"
@@ -88,24 +89,49 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> Load() {
     const auto begin = std::chrono::steady_clock::now();
     FATHOM_TRY(CheckOptions(state_->options));
-    FATHOM_TRY(ReadConfig());
+    FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
+    FATHOM_TRY(ReadConfig(file));
+    FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
     FATHOM_TRY(CreateTheBackend());
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
     FATHOM_TRY(ReadTokenizer());
-    FATHOM_TRY(PlanWeights());
+    state_->config.tie_word_embeddings =
+        HeadIsTied(state_->checkpoint, state_->config, notices_);
+    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
+    FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(CheckMemory());
     FATHOM_ASSIGN(state_->weights,
                   LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
                               state_->plan.weights, located_, state_->plan.cache_dtype,
                               state_->options.IsOn("low_cpu_mem_usage"), notices_));
+    return Finish(begin);
+  }
+
+  // The shape of a config with random weights.
+  Result<std::shared_ptr<const Model>> MakeRandom(std::string_view config_json, uint64_t seed) {
+    const auto begin = std::chrono::steady_clock::now();
+    FATHOM_TRY(CheckOptions(state_->options));
+    FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
+    FATHOM_TRY(ReadConfig(file));
+    FATHOM_TRY(CreateTheBackend());
+    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    located_.resize(graph.weights.size());
+    FATHOM_TRY(PlanWeights(std::move(graph)));
+    FATHOM_TRY(CheckMemory());
+    FATHOM_ASSIGN(state_->weights, LoadRandomWeights(*state_->backend, *state_->plan.graph,
+                                                     state_->plan.weights, seed));
+    return Finish(begin);
+  }
+
+ private:
+  std::shared_ptr<const Model> Finish(std::chrono::steady_clock::time_point begin) {
     const auto end = std::chrono::steady_clock::now();
     state_->load_ms = std::chrono::duration<double, std::milli>(end - begin).count();
     return std::shared_ptr<const Model>(new Model(std::move(state_)));
   }
 
- private:
-  Status ReadConfig() {
-    FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
+  Status ReadConfig(const ConfigFile& file) {
     FATHOM_ASSIGN(state_->architecture, FindArchitecture(file));
     FATHOM_ASSIGN(state_->config, state_->architecture->parse_config(file));
     ModelConfig& config = state_->config;
@@ -117,7 +143,6 @@ class ModelLoader {
                                          config.quantization_method),
                              "", "use the model's unquantized files");
     }
-    FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
     const int64_t asked = state_->options.context_length;
     state_->context_length = asked > 0 ? asked : config.max_position_embeddings;
     if (asked > config.max_position_embeddings && notices_ != nullptr) {
@@ -147,16 +172,12 @@ class ModelLoader {
     return Status::Ok();
   }
 
-  // The graph, where its weights lie, and the types in which they are held.
-  Status PlanWeights() {
-    ModelConfig& config = state_->config;
+  // The types in which the weights are held and the graph runs.
+  Status PlanWeights(Graph graph) {
     EngineOptions& options = state_->options;
-    config.tie_word_embeddings = HeadIsTied(state_->checkpoint, config, notices_);
     FATHOM_ASSIGN(const DType dtype,
-                  ResolveDType(options, config, state_->checkpoint, notices_));
+                  ResolveDType(options, state_->config, state_->checkpoint, notices_));
     options.dtype = TorchName(dtype);
-    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(config, Parallel{}));
-    FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, config, notices_));
     state_->vocab_size = graph.vocab_size;
     FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
     return Status::Ok();
@@ -202,6 +223,12 @@ Result<std::shared_ptr<const Model>> Model::Load(const std::string& path,
                                                  const EngineOptions& options,
                                                  NoticeSink* notices) {
   return ModelLoader(path, options, notices).Load();
+}
+
+Result<std::shared_ptr<const Model>> Model::Random(std::string_view config_json,
+                                                   const EngineOptions& options, uint64_t seed,
+                                                   NoticeSink* notices) {
+  return ModelLoader("random weights", options, notices).MakeRandom(config_json, seed);
 }
 
 }  // namespace fathom

@@ -19,12 +19,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// One sample of a peak: long against a barrier, short against the budget.
-constexpr double kPeakSampleMs = 4;
+// One sample of a peak: long against a barrier, and so short that other programs leave some samples
+// alone.
+constexpr double kPeakSampleMs = 2;
 // The read buffer comes in these units, so that it divides among threads, slices and streams.
 constexpr uint64_t kReadUnit = uint64_t{32} << 20;
-// While variants are compared each reads one slice, then the next: what is read again has left the
-// caches by then.
+// Each sample reads one slice, the next sample the next one: what is read again has left the caches
+// by then, and a sample is short.
 constexpr size_t kSlices = 4;
 // A worker's share: whole pages of each of up to 8 streams.
 constexpr size_t kReadGrain = 8 * 4096;
@@ -174,8 +175,7 @@ struct RoofProbe::State {
   int64_t FindRounds(ThreadPool& pool, const PeakKernel& kernel);
   Race<Peak> FindPeaks(ThreadPool& pool, PeakKind kind);
   ProbeRate MeasurePeak(ThreadPool& pool, PeakKind kind, double budget_ms);
-  double ReadSample(ThreadPool& pool, int threads, const ReadVariant& variant, size_t begin,
-                    size_t bytes);
+  double ReadSample(ThreadPool& pool, int threads, const ReadVariant& variant);
   Race<ReadVariant> FindReads(ThreadPool& pool, int threads);
 };
 
@@ -255,13 +255,14 @@ ProbeRate RoofProbe::State::MeasurePeak(ThreadPool& pool, PeakKind kind, double 
 }
 
 // GB/s.
-double RoofProbe::State::ReadSample(ThreadPool& pool, int threads, const ReadVariant& variant,
-                                    size_t begin, size_t bytes) {
+double RoofProbe::State::ReadSample(ThreadPool& pool, int threads, const ReadVariant& variant) {
+  const size_t bytes = read_buffer.size() / kSlices;
+  const std::byte* slice = read_buffer.data() + next_slice * bytes;
+  next_slice = (next_slice + 1) % kSlices;
   const double ms = TimeOnPool(pool, [&](const Worker& worker) {
     if (worker.index >= threads) return;
     const Range part = Split(bytes, Worker{worker.index, threads}, kReadGrain);
-    const uint64_t sum =
-        read_kernel->run(read_buffer.data() + begin + part.begin, part.size(), variant);
+    const uint64_t sum = read_kernel->run(slice + part.begin, part.size(), variant);
     sink.fetch_xor(sum, std::memory_order_relaxed);
   });
   return static_cast<double>(bytes) / (ms * 1e-3) / 1e9;
@@ -270,14 +271,11 @@ double RoofProbe::State::ReadSample(ThreadPool& pool, int threads, const ReadVar
 Race<ReadVariant> RoofProbe::State::FindReads(ThreadPool& pool, int threads) {
   Race<ReadVariant> race;
   for (const ReadVariant& variant : ReadVariants()) race.entries.push_back({variant});
-  const size_t slice = read_buffer.size() / kSlices;
+  // Twice over all, so that a pause of the machine does not decide.
   for (int turn = 0; turn < 2; ++turn) {
-    race.Run(0, [&](const ReadVariant& variant) {
-      next_slice = (next_slice + 1) % kSlices;
-      return ReadSample(pool, threads, variant, next_slice * slice, slice);
-    });
+    race.Run(0, [&](const ReadVariant& variant) { return ReadSample(pool, threads, variant); });
   }
-  race.KeepFastest(2, 0);
+  race.KeepFastest(3, 0);
   return race;
 }
 
@@ -314,7 +312,7 @@ ProbeRate RoofProbe::ReadStream(ThreadPool& pool, double budget_ms, int threads)
   Race<ReadVariant>& race = state.reads[threads];
   if (race.entries.empty()) race = state.FindReads(pool, threads);
   auto& fastest = race.Run(budget_ms, [&](const ReadVariant& variant) {
-    return state.ReadSample(pool, threads, variant, 0, state.read_buffer.size());
+    return state.ReadSample(pool, threads, variant);
   });
   return Summarize(fastest.rates, Describe(*state.read_kernel, fastest.item));
 }

@@ -40,7 +40,8 @@ class RoofProbe {
   RoofProbe& operator=(RoofProbe&&) noexcept;
   ~RoofProbe();
 
-  // GB/s (1e9 bytes) over the whole buffer a sample, by the first `threads` workers (0: all).
+  // GB/s (1e9 bytes) by the first `threads` workers (0: all). A sample reads a quarter of the
+  // buffer, the next one the next quarter.
   ProbeRate ReadStream(ThreadPool& pool, double budget_ms, int threads = 0);
   // TFLOP/s and TOP/s (1e12) of all workers; a multiply-add counts as 2.
   ProbeRate Fp32Peak(ThreadPool& pool, double budget_ms);

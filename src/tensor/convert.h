@@ -1,5 +1,5 @@
-// Conversions between element types, one at a time and in rows. To a narrower type: round to nearest
-// even, as torch does.
+// Conversions between element types, one at a time and in rows. To a narrower type: round to
+// nearest even, as torch does.
 #pragma once
 
 #include <bit>
@@ -20,7 +20,8 @@ inline uint16_t FloatToBF16(float value) {
 float F16ToFloat(uint16_t bits);
 uint16_t FloatToF16(float value);
 
-// True for the types that ConvertToFloat reads: F64, F32, F16, BF16, the 8-bit floats, integers, bool.
+// True for the types that ConvertToFloat reads: F64, F32, F16, BF16, the 8-bit floats, integers,
+// bool.
 bool ConvertsToFloat(DType dtype);
 
 // count elements of `dtype` at `source` -> float32.

@@ -9,8 +9,8 @@ namespace fathom {
 
 enum class DType : uint8_t {
   kBool,
-  kF4,         // two a byte
-  kF6_E2M3,    // four in three bytes
+  kF4,       // two a byte
+  kF6_E2M3,  // four in three bytes
   kF6_E3M2,
   kU8,
   kI8,

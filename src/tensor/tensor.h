@@ -14,8 +14,8 @@ namespace fathom {
 
 inline constexpr int kMaxRank = 5;
 
-// The sizes of up to kMaxRank axes, outermost first. Sizes fit: whoever makes a Shape from a file has
-// checked the product (checkpoint/safetensors.cc).
+// The sizes of up to kMaxRank axes, outermost first. Sizes fit: whoever makes a Shape from a file
+// has checked the product (checkpoint/safetensors.cc).
 struct Shape {
   int rank = 0;
   std::array<int64_t, kMaxRank> dims{};

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
 
 #include "tensor/convert.h"
 
@@ -13,22 +12,113 @@ constexpr int64_t kRows = 16;  // of a panel
 
 int64_t RoundUp(int64_t value, int64_t step) { return (value + step - 1) / step * step; }
 
-// Element (r, c) of a panel: its index from the panel's start.
-int64_t PanelIndex(DType dtype, int64_t r, int64_t c) {
-  return dtype == DType::kF32 ? c * kRows + r : c / 2 * 2 * kRows + r * 2 + c % 2;
+// A panel is a transposed matrix of units of 4 bytes: an F32, or a pair of columns of a 16-bit
+// type.
+using Unit = uint32_t;
+using Unit4 = Unit __attribute__((vector_size(16)));
+constexpr int64_t kChunkUnits = 64;  // of a row, packed at once
+alignas(64) constexpr Unit kZeros[kChunkUnits] = {};
+
+int64_t ColumnsOfUnit(DType dtype) { return dtype == DType::kF32 ? 1 : 2; }
+
+// Units [unit, unit + 4) of 4 rows -> 4 lines of the panel, `line` being their 4 places in the
+// first.
+inline void Transpose4(const std::byte* const* rows, int64_t unit, Unit* line) {
+  Unit4 a, b, c, d;  // the rows may lie at any byte
+  std::memcpy(&a, rows[0] + unit * 4, 16);
+  std::memcpy(&b, rows[1] + unit * 4, 16);
+  std::memcpy(&c, rows[2] + unit * 4, 16);
+  std::memcpy(&d, rows[3] + unit * 4, 16);
+  const Unit4 ab01 = __builtin_shufflevector(a, b, 0, 4, 1, 5);
+  const Unit4 ab23 = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+  const Unit4 cd01 = __builtin_shufflevector(c, d, 0, 4, 1, 5);
+  const Unit4 cd23 = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+  const Unit4 lines[4] = {__builtin_shufflevector(ab01, cd01, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab01, cd01, 2, 3, 6, 7),
+                          __builtin_shufflevector(ab23, cd23, 0, 1, 4, 5),
+                          __builtin_shufflevector(ab23, cd23, 2, 3, 6, 7)};
+  for (int i = 0; i < 4; ++i) std::memcpy(line + i * kRows, &lines[i], 16);
 }
 
-// Scatters one row of elements of the weight's own type into its panel.
-template <typename T>
-void ScatterRow(const T* source, int64_t cols, int64_t r, T* panel) {
-  if constexpr (sizeof(T) == 4) {
-    for (int64_t c = 0; c < cols; ++c) panel[c * kRows + r] = source[c];
-  } else {
-    for (int64_t c = 0; c + 1 < cols; c += 2) {
-      std::memcpy(panel + c * kRows + r * 2, source + c, 4);
+// `units` units of 16 rows -> as many lines of the panel.
+void TransposeUnits(const std::byte* const (&rows)[kRows], int64_t units, Unit* panel) {
+  int64_t unit = 0;
+  // By 16 units, row group by row group: each cache line of a row is read once, whatever the
+  // stride.
+  for (; unit + 16 <= units; unit += 16) {
+    for (int64_t r = 0; r < kRows; r += 4) {
+      for (int64_t i = 0; i < 16; i += 4) {
+        Transpose4(rows + r, unit + i, panel + (unit + i) * kRows + r);
+      }
     }
-    if (cols % 2 != 0) panel[(cols - 1) * kRows + r * 2] = source[cols - 1];
   }
+  for (; unit < units; ++unit) {
+    for (int64_t r = 0; r < kRows; ++r) {
+      std::memcpy(panel + unit * kRows + r, rows[r] + unit * 4, 4);
+    }
+  }
+}
+
+// One panel of 16 rows, of which `count` exist; `source` is the first of them.
+class PanelPacker {
+ public:
+  PanelPacker(const Weight& weight, DType source_dtype, int64_t source_stride)
+      : weight_(weight),
+        source_dtype_(source_dtype),
+        source_size_(BytesOf(source_dtype)),
+        row_bytes_(source_stride * source_size_) {}
+
+  void Pack(const std::byte* source, int64_t count, std::byte* panel) {
+    const int64_t unit_columns = ColumnsOfUnit(weight_.dtype);
+    const int64_t chunk = kChunkUnits * unit_columns;
+    auto* units = reinterpret_cast<Unit*>(panel);
+    for (int64_t c = 0; c < weight_.cols; c += chunk) {
+      const int64_t columns = std::min(chunk, weight_.cols - c);
+      const std::byte* rows[kRows];
+      for (int64_t r = 0; r < kRows; ++r) {
+        rows[r] = r < count ? Row(source + r * row_bytes_ + c * source_size_, columns, r)
+                            : reinterpret_cast<const std::byte*>(kZeros);
+      }
+      Unit* lines = units + c / unit_columns * kRows;
+      TransposeUnits(rows, columns / unit_columns, lines);
+      if (columns % unit_columns != 0) PackLastColumn(rows, columns - 1, lines);
+    }
+    const int64_t used = (weight_.cols + unit_columns - 1) / unit_columns;
+    const int64_t all = weight_.cols_padded() / unit_columns;
+    std::memset(units + used * kRows, 0, static_cast<size_t>((all - used) * kRows * 4));
+  }
+
+ private:
+  // `columns` elements of the weight's type: the source's own bytes, or converted ones.
+  const std::byte* Row(const std::byte* from, int64_t columns, int64_t r) {
+    if (source_dtype_ == weight_.dtype) return from;
+    std::byte* to = converted_[r];
+    if (weight_.dtype == DType::kF32) {
+      ConvertToFloat(source_dtype_, from, columns, reinterpret_cast<float*>(to));
+    } else {
+      ConvertToFloat(source_dtype_, from, columns, wide_);
+      ConvertFromFloat(weight_.dtype, wide_, columns, to);
+    }
+    return to;
+  }
+  // The column of 16-bit elements that has no second one for its pair.
+  static void PackLastColumn(const std::byte* const (&rows)[kRows], int64_t column, Unit* lines) {
+    auto* line = reinterpret_cast<std::byte*>(lines + column / 2 * kRows);
+    std::memset(line, 0, kRows * 4);
+    for (int64_t r = 0; r < kRows; ++r) std::memcpy(line + r * 4, rows[r] + column * 2, 2);
+  }
+
+  const Weight& weight_;
+  const DType source_dtype_;
+  const int64_t source_size_;
+  const int64_t row_bytes_;
+  float wide_[kChunkUnits * 2];
+  alignas(64) std::byte converted_[kRows][kChunkUnits * 4];
+};
+
+// Row `r` of a panel, units [unit, unit + count).
+void GatherUnits(const Unit* panel, int64_t r, int64_t unit, int64_t count, Unit* out) {
+  for (int64_t i = 0; i < count; ++i) std::memcpy(out + i, panel + (unit + i) * kRows + r, 4);
 }
 
 }  // namespace
@@ -44,10 +134,15 @@ void ReadWeightRow(const Weight& weight, int64_t row, float* out) {
     ConvertToFloat(weight.dtype, bytes + row * weight.stride * size, weight.cols, out);
     return;
   }
-  const std::byte* panel = bytes + row / kRows * weight.stride * size;
-  for (int64_t c = 0; c < weight.cols; ++c) {
-    const int64_t index = PanelIndex(weight.dtype, row % kRows, c);
-    ConvertToFloat(weight.dtype, panel + index * size, 1, out + c);
+  const auto* panel = reinterpret_cast<const Unit*>(bytes + row / kRows * weight.stride * size);
+  const int64_t unit_columns = ColumnsOfUnit(weight.dtype);
+  const int64_t chunk = kChunkUnits * unit_columns;
+  for (int64_t c = 0; c < weight.cols; c += chunk) {
+    Unit units[kChunkUnits];
+    const int64_t columns = std::min(chunk, weight.cols - c);
+    const int64_t count = (columns + unit_columns - 1) / unit_columns;
+    GatherUnits(panel, row % kRows, c / unit_columns, count, units);
+    ConvertToFloat(weight.dtype, units, columns, out + c);
   }
 }
 
@@ -61,28 +156,13 @@ Weight PlanPanel16(DType dtype, int64_t rows, int64_t cols) {
 void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
                  int64_t source_stride, int64_t first_row, int64_t row_count, void* destination) {
   FATHOM_CHECK(first_row % kRows == 0);
-  const int64_t size = BytesOf(weight.dtype);
-  const bool convert = source_dtype != weight.dtype;
-  std::vector<float> wide(convert ? weight.cols : 0);
-  std::vector<std::byte> row_bytes(weight.cols * size);
-  for (int64_t row = first_row; row < first_row + row_count; ++row) {
-    std::byte* panel = static_cast<std::byte*>(destination) + row / kRows * weight.stride * size;
-    if (row % kRows == 0) std::memset(panel, 0, weight.stride * size);
-    const std::byte* from = static_cast<const std::byte*>(source) +
-                            (row - first_row) * source_stride * BytesOf(source_dtype);
-    if (convert) {
-      ConvertToFloat(source_dtype, from, weight.cols, wide.data());
-      ConvertFromFloat(weight.dtype, wide.data(), weight.cols, row_bytes.data());
-    } else {
-      std::memcpy(row_bytes.data(), from, row_bytes.size());  // the source may lie at any byte
-    }
-    if (size == 4) {
-      ScatterRow(reinterpret_cast<const float*>(row_bytes.data()), weight.cols, row % kRows,
-                 reinterpret_cast<float*>(panel));
-    } else {
-      ScatterRow(reinterpret_cast<const uint16_t*>(row_bytes.data()), weight.cols, row % kRows,
-                 reinterpret_cast<uint16_t*>(panel));
-    }
+  PanelPacker packer(weight, source_dtype, source_stride);
+  const int64_t row_bytes = source_stride * BytesOf(source_dtype);
+  const int64_t panel_bytes = weight.stride * BytesOf(weight.dtype);
+  for (int64_t row = 0; row < row_count; row += kRows) {
+    packer.Pack(static_cast<const std::byte*>(source) + row * row_bytes,
+                std::min(kRows, row_count - row),
+                static_cast<std::byte*>(destination) + (first_row + row) / kRows * panel_bytes);
   }
 }
 

@@ -36,7 +36,8 @@ TEST(Json, RefusesWhatIsNotJson) {
 
 TEST(Json, RefusesNulWhereverItStands) {
   using namespace std::string_view_literals;
-  for (const std::string_view text : {"{}\0"sv, "{}\0x"sv, "\0"sv, "[1,\0"sv, "[1\0]"sv, "\"\0\""sv}) {
+  for (const std::string_view text :
+       {"{}\0"sv, "{}\0x"sv, "\0"sv, "[1,\0"sv, "[1\0]"sv, "\"\0\""sv}) {
     auto value = ParseJson(text, "test");
     EXPECT_FALSE(value.ok()) << text;
   }

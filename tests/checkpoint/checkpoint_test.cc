@@ -11,10 +11,10 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string File(std::string_view first, std::string_view second, char fill) {
-  const std::string header = fmt::format(
-      R"({{"{}":{{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}},)"
-      R"("{}":{{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}}})",
-      first, second);
+  const std::string header =
+      fmt::format(R"({{"{}":{{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}},)"
+                  R"("{}":{{"dtype":"U8","shape":[3],"data_offsets":[8,11]}}}})",
+                  first, second);
   return U64(header.size()) + header + std::string(11, fill);
 }
 

@@ -64,10 +64,13 @@ void ExpectRope(const RopeParameters& rope, const JsonValue& seen) {
   expect("rope_theta", rope.rope_theta);
   expect("partial_rotary_factor", rope.partial_rotary_factor, 1.0);
   switch (rope.rope_type) {
-    case RopeType::kDefault: break;
+    case RopeType::kDefault:
+      break;
     case RopeType::kLinear:
     case RopeType::kDynamic:
-    case RopeType::kProportional: expect("factor", Json(rope.factor)); break;
+    case RopeType::kProportional:
+      expect("factor", Json(rope.factor));
+      break;
     case RopeType::kYarn:
       expect("factor", Json(rope.factor));
       expect("attention_factor", Json(rope.attention_factor));
@@ -212,10 +215,17 @@ TEST(ModelConfig, SurvivesRandomMutations) {
     for (int i = 0; i < 3; ++i) {
       const size_t at = random() % json.size();
       switch (random() % 4) {
-        case 0: json[at] = static_cast<char>(json[at] ^ (1 << (random() % 8))); break;
-        case 1: json[at] = grammar[random() % grammar.size()]; break;
-        case 2: json.erase(at, 1 + random() % 4); break;
-        default: json.insert(at, json.substr(random() % json.size(), random() % 30));
+        case 0:
+          json[at] = static_cast<char>(json[at] ^ (1 << (random() % 8)));
+          break;
+        case 1:
+          json[at] = grammar[random() % grammar.size()];
+          break;
+        case 2:
+          json.erase(at, 1 + random() % 4);
+          break;
+        default:
+          json.insert(at, json.substr(random() % json.size(), random() % 30));
       }
       if (json.empty()) json.push_back(' ');
     }
@@ -260,13 +270,13 @@ JsonValue Field(const std::optional<T>& value) {
 }
 
 void ExpectSame(const GenerationConfig& c, const JsonValue& seen) {
-#define EXPECT_FIELD(name)                                                                    \
-  do {                                                                                        \
-    const JsonValue value = Field(c.name);                                                    \
-    const JsonValue& wanted = *seen.Find(#name);                                              \
-    const bool list = value.is_array() && !wanted.is_array();                                 \
-    EXPECT_TRUE(Same(value, list ? AsList(wanted) : wanted))                                  \
-        << #name << ": " << WriteJson(value) << ", transformers " << WriteJson(wanted);       \
+#define EXPECT_FIELD(name)                                                              \
+  do {                                                                                  \
+    const JsonValue value = Field(c.name);                                              \
+    const JsonValue& wanted = *seen.Find(#name);                                        \
+    const bool list = value.is_array() && !wanted.is_array();                           \
+    EXPECT_TRUE(Same(value, list ? AsList(wanted) : wanted))                            \
+        << #name << ": " << WriteJson(value) << ", transformers " << WriteJson(wanted); \
   } while (false)
   EXPECT_FIELD(max_length);
   EXPECT_FIELD(max_new_tokens);

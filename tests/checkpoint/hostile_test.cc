@@ -42,8 +42,8 @@ Status Measured(std::string_view what, size_t file_bytes, const std::function<St
   const size_t before = ProcStatus("VmRSS:");
   const auto start = std::chrono::steady_clock::now();
   Status status = open();
-  const double ms = std::chrono::duration<double, std::milli>(
-                        std::chrono::steady_clock::now() - start).count();
+  const double ms =
+      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
   const size_t peak = ProcStatus("VmHWM:");
   const size_t grown = peak > before ? peak - before : 0;
   if (ms > 20 || grown > (size_t{8} << 20)) {
@@ -102,9 +102,11 @@ TEST(Hostile, HeaderThatIsNone) {  // rows 1 to 4
       {"two objects", Safetensors(good + good, 4), {"bad JSON"}},
       {"[ a million times", Safetensors(std::string(1'000'000, '['), 0), {"'{'"}},
       {"[ a million times inside",
-       Safetensors(R"({"t":{"x":)" + std::string(1'000'000, '['), 0), {"deeper", "64"}},
+       Safetensors(R"({"t":{"x":)" + std::string(1'000'000, '['), 0),
+       {"deeper", "64"}},
       {"[ a million times as shape",
-       Safetensors(R"({"t":{"shape":)" + std::string(1'000'000, '['), 0), {"t.shape"}},
+       Safetensors(R"({"t":{"shape":)" + std::string(1'000'000, '['), 0),
+       {"t.shape"}},
       {"{ a million times", Safetensors(std::string(1'000'000, '{'), 0), {"bad JSON"}},
       {"a pickle", "PK\x03\x04zip of torch.save", {"pickle"}},
       {"a git-lfs pointer", "version https://git-lfs.github.com/spec/v1\n", {"git lfs pull"}},
@@ -114,39 +116,50 @@ TEST(Hostile, HeaderThatIsNone) {  // rows 1 to 4
 TEST(Hostile, TensorsThatContradict) {  // rows 5 and 6
   const auto two = [](std::string_view a, std::string_view b, std::string_view name = "b") {
     return fmt::format(R"({{"a":{{"dtype":"U8","shape":[4],"data_offsets":{}}},)"
-                       R"("{}":{{"dtype":"U8","shape":[4],"data_offsets":{}}}}})", a, name, b);
+                       R"("{}":{{"dtype":"U8","shape":[4],"data_offsets":{}}}}})",
+                       a, name, b);
   };
   CheckAll({
       {"a tensor twice", Safetensors(two("[0,4]", "[4,8]", "a"), 8), {": a: ", "twice"}},
-      {"dtype twice", Safetensors(OneTensor(
-           R"("dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2])"), 2),
+      {"dtype twice",
+       Safetensors(OneTensor(R"("dtype":"U8","dtype":"U8","shape":[2],"data_offsets":[0,2])"), 2),
        {"t.dtype", "twice"}},
-      {"shape twice", Safetensors(OneTensor(
-           R"("dtype":"U8","shape":[2],"shape":[2],"data_offsets":[0,2])"), 2),
+      {"shape twice",
+       Safetensors(OneTensor(R"("dtype":"U8","shape":[2],"shape":[2],"data_offsets":[0,2])"), 2),
        {"t.shape", "twice"}},
-      {"data_offsets twice", Safetensors(OneTensor(
-           R"("dtype":"U8","data_offsets":[0,2],"shape":[2],"data_offsets":[0,2])"), 2),
+      {"data_offsets twice",
+       Safetensors(
+           OneTensor(R"("dtype":"U8","data_offsets":[0,2],"shape":[2],"data_offsets":[0,2])"), 2),
        {"t.data_offsets", "twice"}},
-      {"metadata twice", Safetensors(R"({"__metadata__":{},"__metadata__":{}})", 0),
+      {"metadata twice",
+       Safetensors(R"({"__metadata__":{},"__metadata__":{}})", 0),
        {"__metadata__", "twice"}},
-      {"metadata of a number", Safetensors(R"({"__metadata__":{"a":1}})", 0),
+      {"metadata of a number",
+       Safetensors(R"({"__metadata__":{"a":1}})", 0),
        {"__metadata__.a", "string"}},
-      {"metadata of an object", Safetensors(R"({"__metadata__":{"a":{}}})", 0),
+      {"metadata of an object",
+       Safetensors(R"({"__metadata__":{"a":{}}})", 0),
        {"__metadata__.a", "string"}},
       {"metadata is a string", Safetensors(R"({"__metadata__":"x"})", 0), {"__metadata__"}},
       {"overlap", Safetensors(two("[0,4]", "[3,7]"), 7), {": b: ", "overlaps a"}},
       {"same place", Safetensors(two("[0,4]", "[0,4]"), 4), {"overlaps"}},
       {"gap", Safetensors(two("[0,4]", "[5,9]"), 9), {": b: ", "gap of 1 bytes"}},
       {"gap at the start", Safetensors(two("[1,5]", "[5,9]"), 9), {": a: ", "gap of 1 bytes"}},
-      {"end before begin", Safetensors(two("[0,4]", "[8,4]"), 8),
+      {"end before begin",
+       Safetensors(two("[0,4]", "[8,4]"), 8),
        {"b.data_offsets", "end 4", "begin 8"}},
       {"bytes after the last", Safetensors(two("[0,4]", "[4,8]"), 9), {"1 bytes after the last"}},
       {"bytes without tensors", Safetensors("{}", 3), {"3 bytes after the last"}},
       {"past the end", Safetensors(two("[0,4]", "[4,8]"), 7), {": b: ", "truncated", "holds 7"}},
-      {"end of 2^64-1", Safetensors(OneTensor(
-           R"("dtype":"U8","shape":[2],"data_offsets":[18446744073709551613,18446744073709551615])"),
-           2), {": t: ", "truncated"}},
-      {"one offset", Safetensors(OneTensor(R"("dtype":"U8","shape":[2],"data_offsets":[0])"), 2),
+      {"end of 2^64-1",
+       Safetensors(
+           OneTensor(
+               R"("dtype":"U8","shape":[2],)"
+               R"("data_offsets":[18446744073709551613,18446744073709551615])"),
+           2),
+       {": t: ", "truncated"}},
+      {"one offset",
+       Safetensors(OneTensor(R"("dtype":"U8","shape":[2],"data_offsets":[0])"), 2),
        {"t.data_offsets", "two"}},
       {"three offsets",
        Safetensors(OneTensor(R"("dtype":"U8","shape":[2],"data_offsets":[0,2,2])"), 2),
@@ -156,9 +169,9 @@ TEST(Hostile, TensorsThatContradict) {  // rows 5 and 6
 
 TEST(Hostile, ShapesAndTypes) {  // rows 7 and 8
   const auto shaped = [](std::string_view dtype, std::string_view shape, size_t size) {
-    return Safetensors(
-        OneTensor(fmt::format(R"("dtype":"{}","shape":{},"data_offsets":[0,{}])", dtype, shape, size)),
-        size);
+    return Safetensors(OneTensor(fmt::format(R"("dtype":"{}","shape":{},"data_offsets":[0,{}])",
+                                             dtype, shape, size)),
+                       size);
   };
   std::string axes = "[2";
   for (int i = 0; i < 64; ++i) axes += ",1";
@@ -167,13 +180,17 @@ TEST(Hostile, ShapesAndTypes) {  // rows 7 and 8
       {"product beyond u64", shaped("U8", "[4294967296,4294967296,2]", 2), {": t: ", "overflows"}},
       {"product times bits beyond u64", shaped("F64", "[1152921504606846976]", 8), {"overflows"}},
       {"product wraps to the size", shaped("U8", "[4611686018427387904,4,1]", 0), {"overflows"}},
-      {"product beyond u64 beside a 0", shaped("U8", "[4294967296,4294967296,0]", 0), {"overflows"}},
+      {"product beyond u64 beside a 0",
+       shaped("U8", "[4294967296,4294967296,0]", 0),
+       {"overflows"}},
       {"dimension of 2^64-1", shaped("U8", "[18446744073709551615]", 2), {"t.shape", "2^63"}},
       {"dimension of 2^64", shaped("U8", "[18446744073709551616]", 2), {"t.shape", "integer"}},
       {"size too large", shaped("F32", "[2]", 9), {": t: ", "9 bytes", "takes 8"}},
       {"size too small", shaped("F32", "[2]", 7), {": t: ", "7 bytes", "takes 8"}},
       {"F4 in the middle of a byte", shaped("F4", "[3]", 2), {"3 elements of F4", "byte"}},
-      {"F6 in the middle of a byte", shaped("F6_E3M2", "[2]", 2), {"2 elements of F6_E3M2", "byte"}},
+      {"F6 in the middle of a byte",
+       shaped("F6_E3M2", "[2]", 2),
+       {"2 elements of F6_E3M2", "byte"}},
       {"F6 of a wrong size", shaped("F6_E2M3", "[4]", 4), {"takes 3"}},
       {"negative dimension", shaped("U8", "[-2]", 2), {"t.shape", "-2", "non-negative"}},
       {"fractional dimension", shaped("U8", "[1.5]", 2), {"t.shape", "1.5", "integer"}},
@@ -187,13 +204,17 @@ TEST(Hostile, ShapesAndTypes) {  // rows 7 and 8
       {"unknown dtype", shaped("F128", "[2]", 2), {"t.dtype", "\"F128\""}},
       {"dtype in lower case", shaped("f32", "[2]", 8), {"t.dtype", "\"f32\""}},
       {"empty dtype", shaped("", "[2]", 8), {"t.dtype", "\"\""}},
-      {"dtype is a number", Safetensors(OneTensor(R"("dtype":7,"shape":[2],"data_offsets":[0,2])"), 2),
+      {"dtype is a number",
+       Safetensors(OneTensor(R"("dtype":7,"shape":[2],"data_offsets":[0,2])"), 2),
        {"t.dtype", "string"}},
-      {"no dtype", Safetensors(OneTensor(R"("shape":[2],"data_offsets":[0,2])"), 2),
+      {"no dtype",
+       Safetensors(OneTensor(R"("shape":[2],"data_offsets":[0,2])"), 2),
        {": t: ", "dtype is missing"}},
-      {"no shape", Safetensors(OneTensor(R"("dtype":"U8","data_offsets":[0,2])"), 2),
+      {"no shape",
+       Safetensors(OneTensor(R"("dtype":"U8","data_offsets":[0,2])"), 2),
        {": t: ", "shape is missing"}},
-      {"no data_offsets", Safetensors(OneTensor(R"("dtype":"U8","shape":[2])"), 2),
+      {"no data_offsets",
+       Safetensors(OneTensor(R"("dtype":"U8","shape":[2])"), 2),
        {": t: ", "data_offsets is missing"}},
       {"tensor is an array", Safetensors(R"({"t":["U8",[2],[0,2]]})", 2), {": t: ", "object"}},
       {"tensor is a number", Safetensors(R"({"t":1})", 0), {": t: ", "object"}},
@@ -233,8 +254,8 @@ TEST(Hostile, HeadersOfManyMegabytes) {  // row 9, and what else could take memo
   CheckAll({{"5 million metadata entries", Safetensors(metadata, 0), {"limit of"}}});
   metadata = std::string();
 
-  // Many long names; then the most and longest names and the most metadata that are read to the end,
-  // where only the last tensor is bad.
+  // Many long names; then the most and longest names and the most metadata that are read to the
+  // end, where only the last tensor is bad.
   const auto named = [](std::string begin, size_t name_bytes) {
     const std::string filler(name_bytes - 6, 'x');
     for (int i = 100'000; i < 299'000; ++i) {
@@ -245,15 +266,14 @@ TEST(Hostile, HeadersOfManyMegabytes) {  // row 9, and what else could take memo
   };
   CheckAll({{"99 MB of long names", Safetensors(named("{", 430), 199'002), {"names", "16000000"}}});
   const std::string text(3'900'000, 'm');
-  const std::string begin =
-      fmt::format(R"({{"__metadata__":{{"a":"{}","b":"{}"}},)", text, text);
+  const std::string begin = fmt::format(R"({{"__metadata__":{{"a":"{}","b":"{}"}},)", text, text);
   CheckAll({{"the longest header", Safetensors(named(begin, 80), 199'002), {": z: ", "gap of 1"}}});
 }
 
 TEST(Hostile, PaddingOfManyMegabytesIsNoHarm) {
   const TempFolder folder;
-  const std::string path = folder.Write(
-      "model.safetensors", Safetensors("{}" + std::string(90'000'000, ' '), 0));
+  const std::string path =
+      folder.Write("model.safetensors", Safetensors("{}" + std::string(90'000'000, ' '), 0));
   EXPECT_TRUE(Measured("padding of 90 MB", 90'000'000, [&] { return OpenWeights(path); }).ok());
 }
 
@@ -328,25 +348,44 @@ TEST(Hostile, ShardsThatContradict) {  // row 11
   } cases[] = {
       {"missing", Shard("a"), "", map, {two, "missing"}},
       {"truncated", Shard("a"), Shard("b").substr(0, 20), map, {two, "truncated"}},
-      {"a byte short", Shard("a"), Shard("b").substr(0, Shard("b").size() - 1), map,
+      {"a byte short",
+       Shard("a"),
+       Shard("b").substr(0, Shard("b").size() - 1),
+       map,
        {two, "truncated", ": b: "}},
-      {"one tensor in two shards", Shard("a"), Shard("a"),
-       fmt::format(R"({{"weight_map":{{"a":"{}","a":"{}"}}}})", one, two), {one, two, "twice"}},
-      {"one tensor in two files", Shard("a"),
+      {"one tensor in two shards",
+       Shard("a"),
+       Shard("a"),
+       fmt::format(R"({{"weight_map":{{"a":"{}","a":"{}"}}}})", one, two),
+       {one, two, "twice"}},
+      {"one tensor in two files",
+       Shard("a"),
        Safetensors(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
-                   R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})", 4),
-       map, {one, two, "two shards", ": a: "}},
+                   R"("b":{"dtype":"U8","shape":[2],"data_offsets":[2,4]}})",
+                   4),
+       map,
+       {one, two, "two shards", ": a: "}},
       {"a shard lacks its tensor", Shard("a"), Shard("c"), map, {"weight_map.b", two, "lacks"}},
       {"tensors changed places", Shard("b"), Shard("a"), map, {"weight_map.a", one, "lacks"}},
       {"no weight_map", Shard("a"), Shard("b"), "{}", {"weight_map", "missing"}},
       {"weight_map is an array", Shard("a"), Shard("b"), R"({"weight_map":[]})", {"weight_map"}},
       {"shard is a number", Shard("a"), Shard("b"), R"({"weight_map":{"a":1}})", {"weight_map.a"}},
-      {"shard is an object", Shard("a"), Shard("b"), R"({"weight_map":{"a":{}}})", {"weight_map.a"}},
-      {"weight_map twice", Shard("a"), Shard("b"), R"({"weight_map":{},"weight_map":{}})",
+      {"shard is an object",
+       Shard("a"),
+       Shard("b"),
+       R"({"weight_map":{"a":{}}})",
+       {"weight_map.a"}},
+      {"weight_map twice",
+       Shard("a"),
+       Shard("b"),
+       R"({"weight_map":{},"weight_map":{}})",
        {"weight_map", "twice"}},
       {"index is an array", Shard("a"), Shard("b"), "[]", {"object"}},
       {"index is no JSON", Shard("a"), Shard("b"), "{", {"bad JSON"}},
-      {"depth bomb", Shard("a"), Shard("b"), "{\"metadata\":" + std::string(1'000'000, '['),
+      {"depth bomb",
+       Shard("a"),
+       Shard("b"),
+       "{\"metadata\":" + std::string(1'000'000, '['),
        {"deeper", "64"}},
   };
   for (const auto& c : cases) {
@@ -366,13 +405,15 @@ TEST(Hostile, IndexOfAMillionTensors) {
   std::string index = R"({"weight_map":{"a":"x.safetensors")";
   for (int i = 0; i < 1'000'000; ++i) index += fmt::format(R"(,"{}":"x.safetensors")", i);
   folder.Write(std::string(kIndexName), index + "}}");
-  ExpectRefused(Measured("index of a million", index.size(), [&] { return OpenWeights(folder.path()); }),
-                folder.path(), {"number of tensors", "400000"});
+  ExpectRefused(
+      Measured("index of a million", index.size(), [&] { return OpenWeights(folder.path()); }),
+      folder.path(), {"number of tensors", "400000"});
   index = R"({"weight_map":{"a":"x.safetensors")";
   for (int i = 0; i < 100'000; ++i) index += fmt::format(R"(,"{}":"{}.safetensors")", i, i);
   folder.Write(std::string(kIndexName), index + "}}");
-  ExpectRefused(Measured("100,000 shards", index.size(), [&] { return OpenWeights(folder.path()); }),
-                folder.path(), {"number of shards", "10000"});
+  ExpectRefused(
+      Measured("100,000 shards", index.size(), [&] { return OpenWeights(folder.path()); }),
+      folder.path(), {"number of shards", "10000"});
 }
 
 TEST(Hostile, PicklesAreRefusedUnread) {  // row 24
@@ -427,7 +468,8 @@ TEST(Hostile, Hyperparameters) {  // row 21
       {R"("num_key_value_heads":3)", {"num_key_value_heads", "3", "num_attention_heads, 32"}},
       {R"("num_key_value_heads":64)", {"num_key_value_heads", "64", "num_attention_heads, 32"}},
       {R"("head_dim":127)", {"head_dim", "127", "odd"}},
-      {R"("num_attention_heads":16384,"hidden_size":16384,"head_dim":16384)", {"head_dim", "limit"}},
+      {R"("num_attention_heads":16384,"hidden_size":16384,"head_dim":16384)",
+       {"head_dim", "limit"}},
       {R"("rms_norm_eps":-1e-5)", {"rms_norm_eps", "-1e-05", "limits"}},
       {R"("rms_norm_eps":NaN)", {"bad JSON"}},
       {R"("rms_norm_eps":Infinity)", {"bad JSON"}},
@@ -474,7 +516,8 @@ TEST(Hostile, SlidingWindows) {
       {R"("sliding_window":-4)", {"sliding_window", "-4"}},
       {R"("max_window_layers":-1)", {"max_window_layers", "-1"}},
       {R"("use_sliding_window":1)", {"use_sliding_window", "is no boolean"}},
-      {R"("num_hidden_layers":2,"layer_types":["full_attention"])", {"layer_types", "1 entries", "2"}},
+      {R"("num_hidden_layers":2,"layer_types":["full_attention"])",
+       {"layer_types", "1 entries", "2"}},
       {R"("num_hidden_layers":1,"layer_types":["none"])", {"layer_types", "\"none\""}},
       {R"("num_hidden_layers":1,"layer_types":[1])", {"layer_types", "is no string"}},
       {R"("num_hidden_layers":1,"layer_types":["sliding_attention"])", {"layer_types", "window"}},
@@ -500,7 +543,8 @@ TEST(Hostile, ConfigFiles) {  // row 23
       {"no model_type", "{}", {"model_type", "missing"}},
       {"model_type is null", R"({"model_type":null})", {"model_type", "missing"}},
       {"model_type is a number", R"({"model_type":5})", {"model_type", "is no string"}},
-      {"architectures of a number", R"({"model_type":"llama","architectures":5})",
+      {"architectures of a number",
+       R"({"model_type":"llama","architectures":5})",
        {"architectures"}},
       {"depth bomb", "{\"a\":" + std::string(1'000'000, '['), {"deeper"}},
       {"depth bomb of objects",
@@ -518,19 +562,20 @@ TEST(Hostile, ConfigFiles) {  // row 23
       {"bias is a string", R"({"model_type":"llama","attention_bias":"no"})", {"attention_bias"}},
       {"bias is null", R"({"model_type":"llama","attention_bias":null})", {"attention_bias"}},
       {"eos is a string", R"({"model_type":"llama","eos_token_id":"2"})", {"eos_token_id"}},
-      {"eos is a list of strings", R"({"model_type":"llama","eos_token_id":["2"]})",
+      {"eos is a list of strings",
+       R"({"model_type":"llama","eos_token_id":["2"]})",
        {"eos_token_id"}},
       {"unknown dtype", R"({"model_type":"llama","dtype":"float128"})", {"dtype", "float128"}},
       {"unknown torch_dtype", R"({"model_type":"llama","torch_dtype":"x"})", {"torch_dtype"}},
       {"dtype is a number", R"({"model_type":"llama","dtype":16})", {"dtype", "is no string"}},
       {"invalid UTF-8", "{\"model_type\":\"\xff\"}", {"bad JSON"}},
-      {"in the text part", R"({"model_type":"m","text_config":{"model_type":"llama","vocab_size":0}})",
+      {"in the text part",
+       R"({"model_type":"m","text_config":{"model_type":"llama","vocab_size":0}})",
        {"text_config.vocab_size", "0"}},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.what);
-    const Status status =
-        Measured(c.what, c.json.size(), [&] { return ParseAs(c.json, kLlama); });
+    const Status status = Measured(c.what, c.json.size(), [&] { return ParseAs(c.json, kLlama); });
     if (c.parts.empty()) {
       EXPECT_TRUE(status.ok()) << status.message();
     }
@@ -543,8 +588,8 @@ TEST(Hostile, ConfigFiles) {  // row 23
 }
 
 TEST(Hostile, ConfigNeverRunsCode) {  // row 23, auto_map
-  auto file = ConfigFile::Parse(
-      R"({"model_type":"llama","auto_map":{"AutoModel":"evil.Model"}})", "config.json");
+  auto file = ConfigFile::Parse(R"({"model_type":"llama","auto_map":{"AutoModel":"evil.Model"}})",
+                                "config.json");
   ASSERT_TRUE(file.ok());
   auto config = ParseModelConfig(*file, kLlama);
   ASSERT_TRUE(config.ok());

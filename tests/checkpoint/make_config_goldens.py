@@ -60,7 +60,8 @@ def configs():
         yield {**small, "rope_scaling": {"type": "linear", "rope_type": "dynamic", "factor": 2.0}}
         yield {**small, "rope_scaling": {"type": "linear", "factor": 2.0},
                "rope_parameters": {"rope_type": "default", "rope_theta": 9.0}}
-        yield {**small, "rope_scaling": {"type": "linear", "factor": 2.0}, "partial_rotary_factor": 0.5}
+        yield {**small, "partial_rotary_factor": 0.5,
+               "rope_scaling": {"type": "linear", "factor": 2.0}}
         yield {**small, "rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.25}}
     llama = {"model_type": "llama", **SMALL}
     yield {**llama, "attention_bias": True, "mlp_bias": True}
@@ -122,9 +123,11 @@ def seen(config):
 
 
 GENERATION = [
-    ({"temperature": 0.6, "top_p": 0.9, "do_sample": True, "eos_token_id": [1, 2], "bos_token_id": 0}, {}),
+    ({"temperature": 0.6, "top_p": 0.9, "do_sample": True, "eos_token_id": [1, 2],
+      "bos_token_id": 0}, {}),
     ({"top_k": None, "max_new_tokens": 7, "stop_strings": "end"}, {"eos_token_id": 5}),
-    ({"min_p": 0.1, "typical_p": 0.5, "epsilon_cutoff": 0.25, "eta_cutoff": 0.125, "top_h": 0.5}, {}),
+    ({"min_p": 0.1, "typical_p": 0.5, "epsilon_cutoff": 0.25, "eta_cutoff": 0.125,
+      "top_h": 0.5}, {}),
     ({"repetition_penalty": 1.5, "no_repeat_ngram_size": 3, "bad_words_ids": [[1, 2], [3]],
       "sequence_bias": [[[1], 2.5], [[4, 5], -1.0]], "suppress_tokens": [7, 8],
       "begin_suppress_tokens": [9], "forced_bos_token_id": 2, "forced_eos_token_id": [3, 4],
@@ -134,7 +137,8 @@ GENERATION = [
       "use_cache": False, "output_scores": True, "return_dict_in_generate": True,
       "pad_token_id": 4, "guidance_scale": 1.5, "max_time": 2.5}, {}),
     (None, {"eos_token_id": [6, 7], "bos_token_id": 5}),
-    (None, {"eos_token_id": 6, "temperature": 0.5, "do_sample": True, "top_k": 5, "max_length": 44}),
+    (None, {"eos_token_id": 6, "temperature": 0.5, "do_sample": True, "top_k": 5,
+            "max_length": 44}),
     (None, {"eos_token_id": None, "output_attentions": True}),
     (None, {}),
     ({"do_sample": True}, {"eos_token_id": 5, "temperature": 0.5}),

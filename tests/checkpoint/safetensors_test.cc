@@ -73,15 +73,17 @@ TEST(Safetensors, AcceptsWhatTheReferenceAccepts) {
        R"("e":{"dtype":"U8","shape":[0],"data_offsets":[2,2]},)"
        R"("b":{"dtype":"U8","shape":[1],"data_offsets":[2,3]}})",
        3, 3},
-      // Data in another order than the header, an odd offset, an empty name, many axes, a field that
-      // the format does not know.
+      // Data in another order than the header, an odd offset, an empty name, many axes, a field
+      // that the format does not know.
       {R"({"b":{"dtype":"F16","shape":[1],"data_offsets":[1,3]},)"
-       R"("":{"data_offsets":[0,1],"shape":[1,1,1,1,1,1,1],"dtype":"I8","x":{"y":[{"z":1}]},"w":2}})",
+       R"("":{"data_offsets":[0,1],"shape":[1,1,1,1,1,1,1],"dtype":"I8",)"
+       R"("x":{"y":[{"z":1}]},"w":2}})",
        3, 2},
       {"{\"\\u00e9\\n\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}  \n", 1, 1},
   };
   for (const auto& c : cases) {
-    auto file = SafetensorsFile::Open(folder.Write("x.safetensors", Safetensors(c.header, c.data_size)));
+    auto file =
+        SafetensorsFile::Open(folder.Write("x.safetensors", Safetensors(c.header, c.data_size)));
     ASSERT_TRUE(file.ok()) << c.header << ": " << file.status().message();
     EXPECT_EQ(file->tensors().size(), c.tensors) << c.header;
   }
@@ -126,10 +128,17 @@ TEST(Safetensors, SurvivesRandomMutations) {
     for (int i = 0; i < changes; ++i) {
       const size_t at = random() % (8 + kGood.size());
       switch (random() % 4) {
-        case 0: bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8))); break;
-        case 1: bytes[at] = grammar[random() % grammar.size()]; break;
-        case 2: bytes.erase(at, 1 + random() % 5); break;
-        default: bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 20));
+        case 0:
+          bytes[at] = static_cast<char>(bytes[at] ^ (1 << (random() % 8)));
+          break;
+        case 1:
+          bytes[at] = grammar[random() % grammar.size()];
+          break;
+        case 2:
+          bytes.erase(at, 1 + random() % 5);
+          break;
+        default:
+          bytes.insert(at, bytes.substr(random() % bytes.size(), random() % 20));
       }
       if (bytes.size() < 9) break;
     }

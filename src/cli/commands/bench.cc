@@ -52,7 +52,7 @@ Result<std::shared_ptr<const Model>> Load(const BenchArguments& arguments,
   if (arguments.shape.empty()) return LoadModel(model);
   FATHOM_ASSIGN(const NamedShape* shape, FindShape(arguments.shape));
   NoticeList notices;
-  auto loaded = Model::Random(std::string(shape->config), model.engine, &notices);
+  auto loaded = Model::Random(shape->config, model.engine, 1, &notices);
   PrintNotices(notices, model.quiet);
   return loaded;
 }

@@ -11,6 +11,7 @@
 #include "cli/terminal.h"
 #include "fathom/machine.h"
 #include "machine/roofs.h"
+#include "measure/roof_cache.h"
 
 namespace fathom {
 namespace {
@@ -83,6 +84,8 @@ Status Measure(const MachineArguments& arguments, Machine& machine) {
   FATHOM_ASSIGN(machine.roofs,
                 MeasureRoofs(pool, machine, isa, notices, 1000 * arguments.seconds));
   PrintNotices(notices, arguments.quiet);
+  RememberReadStream(machine, std::string(IsaName(isa)), threads,
+                     machine.roofs.read_stream_gb_per_s);
   return Status::Ok();
 }
 
