@@ -45,6 +45,14 @@ void FastScratchDeleter::operator()(FastScratch* scratch) const { delete scratch
 
 FastScratchPtr FastEncoder::NewScratch() const { return FastScratchPtr(new FastScratch()); }
 
+void FastEncoder::Trim(FastScratch& scratch) {
+  constexpr size_t kKeptItems = 1 << 18;
+  scratch.merge.Trim();
+  if (scratch.ids.capacity() > kKeptItems) scratch.ids = {};
+  if (scratch.spans.capacity() > kKeptItems) scratch.spans = {};
+  if (scratch.with_space.capacity() > kKeptItems) scratch.with_space = {};
+}
+
 Result<std::unique_ptr<FastEncoder>> FastEncoder::Make(const PreTokenizer* pre_tokenizer,
                                                        const BpeModel& model) {
   std::unique_ptr<FastEncoder> encoder(new FastEncoder(pre_tokenizer, model));

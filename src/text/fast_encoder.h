@@ -32,6 +32,8 @@ class FastEncoder {
                                                    const BpeModel& model);
 
   FastScratchPtr NewScratch() const;
+  // Gives memory back that a very long text took, before the scratch waits for the next call.
+  static void Trim(FastScratch& scratch);
 
   // Appends the ids of a text that holds no added tokens.
   Status Encode(std::string_view text, FastScratch& scratch, PatternBudget& budget,

@@ -147,6 +147,7 @@ Result<std::vector<int32_t>> Tokenizer::Impl::Encode(std::string_view text,
     }
   }
   if (scratch != nullptr) {
+    FastEncoder::Trim(*scratch);
     const std::lock_guard lock(scratch_mutex);
     if (idle_scratch.size() < 64) idle_scratch.push_back(std::move(scratch));
   }

@@ -285,46 +285,116 @@ void BpeModel::MergeShort(MergeScratch& scratch) const {
   scratch.symbols.resize(count);
 }
 
-void BpeModel::MergeLong(MergeScratch& scratch) const {
-  constexpr uint32_t kEnd = UINT32_MAX;
-  const auto count = static_cast<uint32_t>(scratch.symbols.size());
-  std::vector<int32_t>& ids = scratch.symbols;
-  auto& [unused, ranks, previous, next, heap] = scratch;
-  ranks.resize(count);
-  previous.resize(count);
-  next.resize(count);
-  heap.clear();
-  for (uint32_t i = 0; i < count; ++i) {
-    previous[i] = i == 0 ? kEnd : i - 1;
-    next[i] = i + 1 < count ? i + 1 : kEnd;
-    ranks[i] = i + 1 < count ? pairs_.Rank(ids[i], ids[i + 1]) : PairTable::kNoRank;
-    if (ranks[i] != PairTable::kNoRank) heap.push_back(uint64_t{ranks[i]} << 32 | i);
+// Long words: candidates wait in one bucket a rank, and a heap holds the ranks. A long word of natural
+// text or of repetitions has few ranks, so that the work is nearly linear and runs along the word.
+//
+//   rank_heap  [r0 r1 ..]          bucket_of_rank[r0] -> positions 3 17 40 ..  (cursor at the next one)
+//   symbols    a b c . . d e       '.' is gone (-1); next/previous skip it; ranks[i] is of (i, next[i])
+namespace {
+
+constexpr uint32_t kEndOfWord = UINT32_MAX;
+
+void AddCandidate(MergeScratch& scratch, uint32_t rank, uint32_t position) {
+  uint32_t& index = scratch.bucket_of_rank[rank];
+  if (index == MergeScratch::kNoBucket) {
+    index = static_cast<uint32_t>(scratch.bucket_count++);
+    if (scratch.buckets.size() < scratch.bucket_count) scratch.buckets.emplace_back();
+    scratch.used_ranks.push_back(rank);
   }
-  std::make_heap(heap.begin(), heap.end(), std::greater<>());
+  RankBucket& bucket = scratch.buckets[index];
+  const bool was_empty = bucket.cursor == bucket.positions.size() && bucket.late.empty();
+  if (bucket.positions.empty() || bucket.positions.back() < position) {
+    bucket.positions.push_back(position);
+  } else {
+    bucket.late.push_back(position);
+    std::push_heap(bucket.late.begin(), bucket.late.end(), std::greater<>());
+  }
+  if (was_empty) {
+    scratch.rank_heap.push_back(rank);
+    std::push_heap(scratch.rank_heap.begin(), scratch.rank_heap.end(), std::greater<>());
+  }
+}
+
+// The lowest position of a bucket, or kEndOfWord.
+uint32_t TakePosition(RankBucket& bucket) {
+  const bool has_next = bucket.cursor < bucket.positions.size();
+  if (!bucket.late.empty() &&
+      (!has_next || bucket.late.front() < bucket.positions[bucket.cursor])) {
+    std::pop_heap(bucket.late.begin(), bucket.late.end(), std::greater<>());
+    const uint32_t position = bucket.late.back();
+    bucket.late.pop_back();
+    return position;
+  }
+  return has_next ? bucket.positions[bucket.cursor++] : kEndOfWord;
+}
+
+}  // namespace
+
+void MergeScratch::Trim() {
+  constexpr size_t kKeptSymbols = 1 << 16;
+  if (symbols.capacity() > kKeptSymbols) *this = MergeScratch();
+}
+
+void BpeModel::MergeBucket(uint32_t rank, MergeScratch& scratch) const {
+  std::vector<int32_t>& ids = scratch.symbols;
+  std::vector<uint32_t>& ranks = scratch.ranks;
+  std::vector<uint32_t>& next = scratch.next;
+  const uint32_t index = scratch.bucket_of_rank[rank];
+  uint32_t lowest_new = PairTable::kNoRank;
   const auto refresh = [&](uint32_t i) {
-    const uint32_t rank =
-        next[i] == kEnd ? PairTable::kNoRank : pairs_.Rank(ids[i], ids[next[i]]);
-    ranks[i] = rank;
-    if (rank == PairTable::kNoRank) return;
-    heap.push_back(uint64_t{rank} << 32 | i);
-    std::push_heap(heap.begin(), heap.end(), std::greater<>());
+    ranks[i] = next[i] == kEndOfWord ? PairTable::kNoRank : pairs_.Rank(ids[i], ids[next[i]]);
+    if (ranks[i] == PairTable::kNoRank) return;
+    AddCandidate(scratch, ranks[i], i);
+    lowest_new = std::min(lowest_new, ranks[i]);
   };
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-    const auto rank = static_cast<uint32_t>(heap.back() >> 32);
-    const auto i = static_cast<uint32_t>(heap.back());
-    heap.pop_back();
-    if (ranks[i] != rank) continue;  // out of date
+  while (lowest_new > rank) {
+    const uint32_t i = TakePosition(scratch.buckets[index]);
+    if (i == kEndOfWord) return;
+    if (ranks[i] != rank) continue;  // the pair changed since
     const uint32_t right = next[i];
     ids[i] = merged_[rank];
-    ranks[right] = PairTable::kNoRank;
     ids[right] = -1;
+    ranks[right] = PairTable::kNoRank;
     next[i] = next[right];
-    if (next[i] != kEnd) previous[next[i]] = i;
+    if (next[i] != kEndOfWord) scratch.previous[next[i]] = i;
+    if (scratch.previous[i] != kEndOfWord) refresh(scratch.previous[i]);
     refresh(i);
-    if (previous[i] != kEnd) refresh(previous[i]);
   }
-  std::erase(ids, -1);
+  const RankBucket& bucket = scratch.buckets[index];
+  if (bucket.cursor == bucket.positions.size() && bucket.late.empty()) return;
+  scratch.rank_heap.push_back(rank);
+  std::push_heap(scratch.rank_heap.begin(), scratch.rank_heap.end(), std::greater<>());
+}
+
+void BpeModel::MergeLong(MergeScratch& scratch) const {
+  const auto count = static_cast<uint32_t>(scratch.symbols.size());
+  scratch.bucket_of_rank.resize(merged_.size(), MergeScratch::kNoBucket);
+  scratch.ranks.resize(count);
+  scratch.previous.resize(count);
+  scratch.next.resize(count);
+  for (uint32_t i = 0; i < count; ++i) {
+    scratch.previous[i] = i == 0 ? kEndOfWord : i - 1;
+    scratch.next[i] = i + 1 < count ? i + 1 : kEndOfWord;
+    scratch.ranks[i] = i + 1 < count ? pairs_.Rank(scratch.symbols[i], scratch.symbols[i + 1])
+                                     : PairTable::kNoRank;
+    if (scratch.ranks[i] != PairTable::kNoRank) AddCandidate(scratch, scratch.ranks[i], i);
+  }
+  while (!scratch.rank_heap.empty()) {
+    std::pop_heap(scratch.rank_heap.begin(), scratch.rank_heap.end(), std::greater<>());
+    const uint32_t rank = scratch.rank_heap.back();
+    scratch.rank_heap.pop_back();
+    MergeBucket(rank, scratch);
+  }
+  for (const uint32_t rank : scratch.used_ranks) {
+    scratch.bucket_of_rank[rank] = MergeScratch::kNoBucket;
+  }
+  for (size_t i = 0; i < scratch.bucket_count; ++i) {
+    scratch.buckets[i].positions.clear();
+    scratch.buckets[i].cursor = 0;
+  }
+  scratch.used_ranks.clear();
+  scratch.bucket_count = 0;
+  std::erase(scratch.symbols, -1);
 }
 
 namespace {

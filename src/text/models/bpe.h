@@ -46,13 +46,29 @@ class PairTable {
   int shift_ = 0;
 };
 
+// The pairs of one rank that wait in a long word, by position.
+struct RankBucket {
+  std::vector<uint32_t> positions;  // ascending
+  size_t cursor = 0;                // positions before it are done
+  std::vector<uint32_t> late;       // a heap of those that came out of order
+};
+
 // Buffers of the fast merge, kept from word to word.
 struct MergeScratch {
   std::vector<int32_t> symbols;
-  std::vector<uint32_t> ranks;     // of the pair that begins at a symbol
-  std::vector<uint32_t> previous;  // neighbours, for long words
+  std::vector<uint32_t> ranks;  // of the pair that begins at a symbol
+  // For long words:
+  std::vector<uint32_t> previous;  // neighbours
   std::vector<uint32_t> next;
-  std::vector<uint64_t> heap;      // rank << 32 | position
+  std::vector<uint32_t> bucket_of_rank;  // index into buckets, or kNoBucket
+  std::vector<RankBucket> buckets;       // the first bucket_count are in use
+  size_t bucket_count = 0;
+  std::vector<uint32_t> used_ranks;  // of the buckets in use
+  std::vector<uint32_t> rank_heap;   // ranks whose buckets hold something, the lowest on top
+
+  static constexpr uint32_t kNoBucket = UINT32_MAX;
+  // Gives memory back where a very long word took much.
+  void Trim();
 };
 
 class BpeModel final : public Model {
@@ -90,6 +106,8 @@ class BpeModel final : public Model {
   void FindByteSymbols();
   void MergeShort(MergeScratch& scratch) const;
   void MergeLong(MergeScratch& scratch) const;
+  // Merges from the bucket of a rank until it is empty or a lower rank appears.
+  void MergeBucket(uint32_t rank, MergeScratch& scratch) const;
 
   TokenTable vocab_;
   PairTable pairs_;
