@@ -278,9 +278,9 @@ ExpressionPtr ExpressionParser::ParsePrimary(bool namespace_targets) {
   }
 }
 
-bool ExpressionParser::AtTupleEnd(TextView name) const {
+bool ExpressionParser::AtTupleEnd() const {
   return current_.type == TokenType::kVariableEnd || current_.type == TokenType::kBlockEnd ||
-         current_.type == TokenType::kRightParen || (!name.empty() && current_.IsName(name));
+         current_.type == TokenType::kRightParen;
 }
 
 ExpressionPtr ExpressionParser::ParseTuple(const TupleOptions& options) {
@@ -289,7 +289,7 @@ ExpressionPtr ExpressionParser::ParseTuple(const TupleOptions& options) {
   bool tuple = false;
   for (;;) {
     if (!items.empty()) Expect(TokenType::kComma, ",");
-    if (AtTupleEnd(options.tuple_end)) break;
+    if (AtTupleEnd()) break;
     items.push_back(options.simplified ? ParsePrimary(options.namespace_targets)
                                        : ParseExpression(options.conditional));
     if (current_.type != TokenType::kComma) break;

@@ -31,7 +31,6 @@ class ExpressionParser {
     bool conditional = true;         // a if b else c is allowed
     bool parentheses = false;        // between ( and ): may be empty
     bool namespace_targets = false;  // a.b is the attribute of a namespace
-    TextView tuple_end = {};         // a name that ends it too
   };
 
   const Token& current() const { return current_; }
@@ -74,7 +73,7 @@ class ExpressionParser {
   ExpressionPtr ParseTest(ExpressionPtr node);
   void ParseArguments(Expression& call);
   std::string ParseDottedName();
-  bool AtTupleEnd(TextView name) const;
+  bool AtTupleEnd() const;
   void CheckTarget(const Expression& target) const;
 
   ExpressionPtr Make(ExpressionKind kind, int line);

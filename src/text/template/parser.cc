@@ -103,9 +103,9 @@ class Parser final : public ExpressionParser {
 
   std::unique_ptr<Statement> ParseFor() {
     auto node = std::make_unique<ForStatement>(Take().line);
-    node->target = ParseTarget({.tuple_end = U"in"});
+    node->target = ParseTarget({});
     ExpectName(U"in");
-    node->iterable = ParseTuple({.conditional = false, .tuple_end = U"recursive"});
+    node->iterable = ParseTuple({.conditional = false});
     if (SkipName(U"if")) node->test = ParseExpression();
     if (node->test != nullptr) node->test_target = CopyTarget(*node->target);
     node->recursive = SkipName(U"recursive");

@@ -80,7 +80,7 @@ Values SplitOnSpace(const String& text, int64_t most) {
     while (at < size && IsSpace(text.text[at])) ++at;
     if (at == size) return parts;
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back(Strip(SubString(text, at, size).string(), Value::None(), false, true));
+      parts.push_back(SubString(text, at, size));
       return parts;
     }
     size_t end = at;

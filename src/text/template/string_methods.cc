@@ -69,7 +69,7 @@ Values SplitSpaceBackward(const String& text, int64_t most) {
     while (end > 0 && IsSpace(text.text[end - 1])) --end;
     if (end == 0) break;
     if (most >= 0 && static_cast<int64_t>(parts.size()) == most) {
-      parts.push_back(Strip(SubString(text, 0, end).string(), Value::None(), true, false));
+      parts.push_back(SubString(text, 0, end));
       break;
     }
     size_t begin = end;

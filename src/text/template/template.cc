@@ -1,5 +1,8 @@
 #include "text/template/template.h"
 
+#include <algorithm>
+#include <cctype>
+
 #include "base/utf8.h"
 #include "text/template/interpreter.h"
 #include "text/template/parser.h"
@@ -24,7 +27,14 @@ size_t SizeOf(const JsonValue& value, int depth = 0) {
   return size;
 }
 
-Value FromJson(const JsonValue& json, bool trusted) {
+bool IsWord(std::string_view text) {
+  return text.size() <= 64 && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-';
+         });
+}
+
+// `role_depth` counts down to the objects whose "role" may be trusted; below 0 none is.
+Value FromJson(const JsonValue& json, bool trusted, int role_depth = -1) {
   const Heap::DepthScope depth;
   Heap::Current().Step();
   if (json.is_bool()) return Value::Bool(json.as_bool());
@@ -34,13 +44,15 @@ Value FromJson(const JsonValue& json, bool trusted) {
   if (json.is_string()) return NewString(FromUtf8(json.as_string()), trusted);
   if (json.is_array()) {
     Values items;
-    for (const JsonValue& item : json.as_array()) items.push_back(FromJson(item, trusted));
+    for (const JsonValue& item : json.as_array()) items.push_back(FromJson(item, trusted, role_depth - 1));
     return NewList(std::move(items));
   }
   if (json.is_object()) {
     Ref<Dict> dict = New<Dict>();
     for (const auto& [key, item] : json.as_object()) {
-      dict->Set(NewString(FromUtf8(key), trusted), FromJson(item, trusted));
+      const bool role =
+          role_depth == 0 && key == "role" && item.is_string() && IsWord(item.as_string());
+      dict->Set(NewString(FromUtf8(key), trusted), FromJson(item, trusted || role));
     }
     return NewDict(std::move(dict));
   }
@@ -114,7 +126,9 @@ Result<RenderedText> Template::Render(const std::vector<Variable>& variables, Bu
     const Ref<Context> context = New<Context>();
     context->parent = globals;
     for (const Variable& variable : variables) {
-      context->variables[FromUtf8(variable.name)] = FromJson(*variable.value, variable.trusted);
+      context->variables[FromUtf8(variable.name)] =
+          FromJson(*variable.value, variable.trust == Variable::Trust::kAll,
+                   variable.trust == Variable::Trust::kRoles ? 1 : -1);
     }
     StringBuilder out;
     Interpreter interpreter(*tree_, context);

@@ -36,9 +36,15 @@ struct RenderedText {
 
 // A variable of the template.
 struct Variable {
+  enum class Trust {
+    kNone,
+    kAll,
+    // Messages: of each, the string under "role", where it is a word (letters, digits, "_" and "-").
+    kRoles,
+  };
   std::string name;
   const JsonValue* value;
-  bool trusted = false;
+  Trust trust = Trust::kNone;
 };
 
 class Template {
