@@ -16,7 +16,6 @@
 namespace fathom {
 
 class Backend;            // backends/backend.h
-class ChatTemplate;       // text/
 class NoticeSink;         // base/log.h
 class Tokenizer;          // text/
 class WeightStore;        // backends/backend.h
@@ -60,7 +59,6 @@ class Model {
   const Architecture& architecture() const;
   // Null where the folder has none (or load_tokenizer was false).
   const Tokenizer* tokenizer() const;
-  const ChatTemplate* chat_template() const;
 
   const Graph& graph() const;  // as run: rewritten by the passes of the plan
   const Plan& plan() const;    // types and formats; the capacity is that of the largest bucket
