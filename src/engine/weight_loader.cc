@@ -30,11 +30,9 @@ bool AnyExponentFull(const void* data, int64_t count, Bits exponent) {
   return false;
 }
 
-bool UsedInPlace(const WeightRecipe& recipe, const WeightPlan& plan,
-                 const LocatedWeight& located) {
+bool UsedInPlace(const WeightRecipe& recipe, const WeightPlan& plan, const LocatedWeight& located) {
   return recipe.role != WeightRole::kVector && plan.format == WeightFormat::kDense &&
-         located.sources.size() == 1 && !recipe.transpose &&
-         located.sources[0].dtype == plan.dtype;
+         located.sources.size() == 1 && !recipe.transpose && located.sources[0].dtype == plan.dtype;
 }
 
 bool LiesIn(const void* data, const CheckpointTensor& tensor) {
@@ -45,8 +43,8 @@ bool LiesIn(const void* data, const CheckpointTensor& tensor) {
 class Loader {
  public:
   Loader(Backend& backend, const Checkpoint& checkpoint, const Graph& graph,
-         std::span<const WeightPlan> plans, std::span<const LocatedWeight> located,
-         DType dtype, NoticeSink* notices)
+         std::span<const WeightPlan> plans, std::span<const LocatedWeight> located, DType dtype,
+         NoticeSink* notices)
       : backend_(backend),
         checkpoint_(checkpoint),
         graph_(graph),
@@ -135,11 +133,16 @@ class Loader {
 
 bool HasNonFinite(DType dtype, const void* data, int64_t count) {
   switch (dtype) {
-    case DType::kBF16: return AnyExponentFull<uint16_t>(data, count, 0x7F80);
-    case DType::kF16: return AnyExponentFull<uint16_t>(data, count, 0x7C00);
-    case DType::kF32: return AnyExponentFull<uint32_t>(data, count, 0x7F800000);
-    case DType::kF64: return AnyExponentFull<uint64_t>(data, count, 0x7FF0000000000000);
-    default: return false;
+    case DType::kBF16:
+      return AnyExponentFull<uint16_t>(data, count, 0x7F80);
+    case DType::kF16:
+      return AnyExponentFull<uint16_t>(data, count, 0x7C00);
+    case DType::kF32:
+      return AnyExponentFull<uint32_t>(data, count, 0x7F800000);
+    case DType::kF64:
+      return AnyExponentFull<uint64_t>(data, count, 0x7FF0000000000000);
+    default:
+      return false;
   }
 }
 
@@ -163,13 +166,10 @@ WeightForecast ForecastWeights(const Graph& graph, std::span<const WeightPlan> p
   return forecast;
 }
 
-Result<std::shared_ptr<const WeightStore>> LoadWeights(Backend& backend,
-                                                       const Checkpoint& checkpoint,
-                                                       const Graph& graph,
-                                                       std::span<const WeightPlan> plans,
-                                                       std::span<const LocatedWeight> located,
-                                                       DType dtype, bool low_memory,
-                                                       NoticeSink* notices) {
+Result<std::shared_ptr<const WeightStore>> LoadWeights(
+    Backend& backend, const Checkpoint& checkpoint, const Graph& graph,
+    std::span<const WeightPlan> plans, std::span<const LocatedWeight> located, DType dtype,
+    bool low_memory, NoticeSink* notices) {
   Loader loader(backend, checkpoint, graph, plans, located, dtype, notices);
   FATHOM_TRY(low_memory ? loader.LoadOneByOne() : loader.LoadAllThenCopy());
   return loader.TakeStore();

@@ -1,4 +1,5 @@
-// The demo model from its files to its text: ids as transformers has them, streamed text, stop strings.
+// The demo model from its files to its text: ids as transformers has them, streamed text, stop
+// strings.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

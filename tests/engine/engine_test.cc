@@ -1,5 +1,5 @@
-// The engine's promises, on golden models: what a text says depends on its own request alone, not on
-// its neighbours, the size of chunks, or the cache; every failure is one request's.
+// The engine's promises, on golden models: what a text says depends on its own request alone, not
+// on its neighbours, the size of chunks, or the cache; every failure is one request's.
 #include "fathom/engine.h"
 
 #include <gmock/gmock.h>
@@ -42,7 +42,8 @@ std::unique_ptr<Engine> Open(const std::string& name, const EngineOptions& optio
 
 std::vector<int32_t> MakePrompt(int64_t size, int seed = 1) {
   std::vector<int32_t> ids;
-  for (int64_t i = 0; i < size; ++i) ids.push_back(static_cast<int32_t>((i * 7 + seed * 13) % 60 + 3));
+  for (int64_t i = 0; i < size; ++i)
+    ids.push_back(static_cast<int32_t>((i * 7 + seed * 13) % 60 + 3));
   return ids;
 }
 
@@ -141,7 +142,8 @@ TEST_P(EngineOnModels, RecomputingThePrefixGivesTheSameIds) {
   EngineOptions options = SmallOptions();
   options.disabled = {"use_cache"};
   const auto without = Open(GetParam(), options);
-  EXPECT_EQ(Answer(*without, MakeRequest(40, 5, false)), Answer(*engine, MakeRequest(40, 5, false)));
+  EXPECT_EQ(Answer(*without, MakeRequest(40, 5, false)),
+            Answer(*engine, MakeRequest(40, 5, false)));
   EXPECT_GT(without->stats().prompt_tokens, 20 * 40);
   EXPECT_EQ(without->stats().decode_tokens, 0);
 }
@@ -162,8 +164,8 @@ TEST_P(EngineOnModels, SequencesOfOneRequestShareThePromptAndDrawTheirOwn) {
     for (size_t k = 0; k < i; ++k) EXPECT_NE((*results)[i].ids, (*results)[k].ids);
   }
   if (engine->model().graph().cache_depends_on_length) return;
-  // Each id again, from the logits of its whole text run anew and its own draw: the forked cache said
-  // the same.
+  // Each id again, from the logits of its whole text run anew and its own draw: the forked cache
+  // said the same.
   const auto vocab = static_cast<size_t>(engine->model().vocab_size());
   for (uint64_t i = 0; i < 4; ++i) {
     auto text = request.prompt_ids;
@@ -172,9 +174,9 @@ TEST_P(EngineOnModels, SequencesOfOneRequestShareThePromptAndDrawTheirOwn) {
     text.insert(text.end(), ids.begin(), ids.end());
     const auto logits = Logits(*engine, text);
     for (size_t at = 45; at < text.size(); ++at) {
-      const auto distribution = ComputeDistribution(
-          std::span<const float>(logits).subspan((at - 1) * vocab, vocab), request.sampling,
-          std::span<const int32_t>(text).first(at), 45);
+      const auto distribution =
+          ComputeDistribution(std::span<const float>(logits).subspan((at - 1) * vocab, vocab),
+                              request.sampling, std::span<const int32_t>(text).first(at), 45);
       ASSERT_TRUE(distribution.ok());
       EXPECT_EQ(PickToken(*distribution, UniformDraw(request.seed, i, at)), text[at]);
     }
@@ -433,12 +435,9 @@ TEST(ModelLoad, NamesTheTensorThatContradictsTheConfig) {
     const char* expected;
   };
   const Case cases[] = {
-      {"num_hidden_layers", 3, "model.layers.2."},
-      {"num_hidden_layers", 1, "model.layers.1."},
-      {"vocab_size", 81, "model.embed_tokens.weight"},
-      {"intermediate_size", 55, "mlp."},
-      {"tie_word_embeddings", false, "lm_head.weight"},
-      {"num_key_value_heads", 4, "k_proj"},
+      {"num_hidden_layers", 3, "model.layers.2."},      {"num_hidden_layers", 1, "model.layers.1."},
+      {"vocab_size", 81, "model.embed_tokens.weight"},  {"intermediate_size", 55, "mlp."},
+      {"tie_word_embeddings", false, "lm_head.weight"}, {"num_key_value_heads", 4, "k_proj"},
   };
   for (const Case& test : cases) {
     ModelCopy copy("llama-default", "shapes");

@@ -3,19 +3,20 @@
 //
 // float32: |ours - theirs| <= 1e-4 * max|logit| of the prompt.
 //
-// bfloat16: theirs is the same model with its weights rounded to bf16 and all arithmetic in float32.
-// Ours also rounds what goes into a product of bf16 and into the cache, u = 2^-8 relative at most. A
-// layer does that 6 times: the normed input of q, k, v; keys; values; the attention's output; the normed
-// input of gate and up; the activation before down. The head does it once. A rounding of x moves y = W x
-// by a random sum of size at most u |y|, and so moves the residual stream, to which the branch adds at
-// most its own size. The 6 L + 1 errors are independent and add up as the root of their number:
+// bfloat16: theirs is the same model with its weights rounded to bf16 and all arithmetic in
+// float32. Ours also rounds what goes into a product of bf16 and into the cache, u = 2^-8 relative
+// at most. A layer does that 6 times: the normed input of q, k, v; keys; values; the attention's
+// output; the normed input of gate and up; the activation before down. The head does it once. A
+// rounding of x moves y = W x by a random sum of size at most u |y|, and so moves the residual
+// stream, to which the branch adds at most its own size. The 6 L + 1 errors are independent and add
+// up as the root of their number:
 //   floor = u * sqrt(6 L + 1)
-// That holds for layers that pass an error on as it is. softmax does not: an error e of a score is a
-// factor exp(e) of its weight, and the sharp attention of random weights amplifies more than tenfold.
-// By how much is a property of the model and the prompt, and it is measured: bfloat16_error of
-// golden.json is what the same amplification makes of the roundings of transformers' own bf16, which are
-// more than ours (it rounds after every operation). Two such errors are maxima of some thousand random
-// sums; one exceeds the other by less than twice.
+// That holds for layers that pass an error on as it is. softmax does not: an error e of a score is
+// a factor exp(e) of its weight, and the sharp attention of random weights amplifies more than
+// tenfold. By how much is a property of the model and the prompt, and it is measured:
+// bfloat16_error of golden.json is what the same amplification makes of the roundings of
+// transformers' own bf16, which are more than ours (it rounds after every operation). Two such
+// errors are maxima of some thousand random sums; one exceeds the other by less than twice.
 //   |ours - theirs| <= max(floor, 2 * bfloat16_error) * max|logit|
 // float16: u = 2^-11, so an eighth of it all; theirs is transformers' float16 and rounds too, which
 // takes a third part.
@@ -89,8 +90,7 @@ class Goldens : public testing::TestWithParam<Arm> {
   // Worst error over all positions of the prompts that the file has rows for. tolerances: of each
   // prompt, as a share of its largest logit.
   void CompareLogits(Engine& engine, const std::string& name, const JsonValue& golden,
-                     const std::string& kind, const std::vector<double>& tolerances,
-                     Worst& worst) {
+                     const std::string& kind, const std::vector<double>& tolerances, Worst& worst) {
     const GoldenRows rows = ReadRows(
         GoldenPath("models/" + name + "/" + golden.Find("logits")->Find(kind)->as_string()));
     ASSERT_EQ(rows.cols, engine.model().vocab_size());
@@ -154,7 +154,8 @@ class Goldens : public testing::TestWithParam<Arm> {
     const auto layers = static_cast<double>(engine->model().config().num_hidden_layers);
     std::vector<double> tolerances;
     for (const double error : GoldenNumbers(*golden.Find("bfloat16_error"))) {
-      tolerances.push_back(std::max(u * std::sqrt(6 * layers + 1), 2 * error * (half ? 1.5 / 8 : 1)));
+      tolerances.push_back(
+          std::max(u * std::sqrt(6 * layers + 1), 2 * error * (half ? 1.5 / 8 : 1)));
     }
     Worst worst;
     CompareLogits(*engine, name, golden, kind, tolerances, worst);

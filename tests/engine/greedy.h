@@ -1,5 +1,5 @@
-// Greedy ids against a reference whose logits are rounded: where two or more are nearly tied, any of
-// them may come.
+// Greedy ids against a reference whose logits are rounded: where two or more are nearly tied, any
+// of them may come.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -23,9 +23,10 @@ inline bool IsNearBest(Engine& exact, std::span<const int32_t> text, int32_t id,
   return status.ok() && behind <= limit;
 }
 
-// Walks along prompt.greedy[kind]. An id may differ where the gap to the reference's second is below
-// twice the tolerance and ours is the second; or, since more than two tie where logits are bf16, where
-// `exact` says so. What follows belongs to another text. tolerance: a share of the largest logit.
+// Walks along prompt.greedy[kind]. An id may differ where the gap to the reference's second is
+// below twice the tolerance and ours is the second; or, since more than two tie where logits are
+// bf16, where `exact` says so. What follows belongs to another text. tolerance: a share of the
+// largest logit.
 inline void ExpectGreedyIds(const std::vector<int32_t>& ours, const JsonValue& prompt,
                             const std::string& kind, double tolerance, Engine& exact,
                             const std::string& where) {

@@ -44,9 +44,8 @@ TEST(SamplerGoldens, KeepWhatGenerateKeeps) {
     ASSERT_EQ(static_cast<int64_t>(expected.size()), logits.rows);
     for (int64_t row = 0; row < logits.rows; ++row) {
       for (const SamplingArm arm : {SamplingArm::kPartial, SamplingArm::kFullSort}) {
-        const std::string where =
-            name + ", row " + std::to_string(row) +
-            (arm == SamplingArm::kPartial ? ", partial" : ", full sort");
+        const std::string where = name + ", row " + std::to_string(row) +
+                                  (arm == SamplingArm::kPartial ? ", partial" : ", full sort");
         const auto ours = ComputeDistribution(logits.row(row), *params, ids, prompt_length, arm);
         ASSERT_TRUE(ours.ok()) << where << ": " << ours.status().message();
         ExpectRow(*ours, expected[row], where, worst);

@@ -58,7 +58,7 @@ void Partial(const RowContext& context, ScoreRow& row) { row.KeepCompact(Choose(
 const LogitsProcessor& processor_top_h() {
   static const LogitsProcessor record{
       .name = "top_h",
-      .formula = "the best tokens while their cumulative entropy <= top_h * entropy of the best 100",
+      .formula = "the best tokens while their cumulative entropy <= top_h * that of the best 100",
       .order = processor_order::kTopH,
       .only_sampling = true,
       .applies = [](const SamplingParams& params) { return params.top_h.has_value(); },
