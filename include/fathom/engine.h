@@ -1,6 +1,6 @@
 // Engine: a live timeline over a loaded Model: sequences, their caches, and the steps that advance
-// them. One thread calls it; each Step runs all sequences that are ready (continuous batching): prompts
-// in chunks and one token of every running text together.
+// them. One thread calls it; each Step runs all sequences that are ready (continuous batching):
+// prompts in chunks and one token of every running text together.
 //
 //   auto engine = Engine::Create(model, nullptr);
 //   auto id = (*engine)->Submit(request);
@@ -28,17 +28,17 @@ struct KernelChoice;  // backends/backend.h
 using RequestId = int64_t;
 
 enum class FinishReason {
-  kNone,       // not finished
-  kStop,       // eos, or a stop string
-  kLength,     // max_new_tokens, max_length, or the context
-  kError,      // this request alone failed: see status
+  kNone,    // not finished
+  kStop,    // eos, or a stop string
+  kLength,  // max_new_tokens, max_length, or the context
+  kError,   // this request alone failed: see status
   kCancelled,
 };
 // "", "stop", "length", "error", "cancelled".
 std::string_view FinishReasonName(FinishReason reason);
 
-// What the texts of one request cost. Times are wall clock; steps shared with other requests count in
-// full for each.
+// What the texts of one request cost. Times are wall clock; steps shared with other requests count
+// in full for each.
 struct RequestTimings {
   int64_t prompt_tokens = 0;
   int64_t new_tokens = 0;
@@ -52,10 +52,10 @@ struct StepEvent {
   RequestId request = 0;
   int sequence = 0;              // 0 .. num_return_sequences - 1
   std::vector<int32_t> new_ids;  // eos included
-  std::string text;              // whole UTF-8; may lag behind the ids where a stop string may begin
+  std::string text;              // whole UTF-8; lags behind the ids where a stop string may begin
   FinishReason finish_reason = FinishReason::kNone;
-  Status status;                 // kError: why
-  RequestTimings timings;        // filled where finished
+  Status status;           // kError: why
+  RequestTimings timings;  // filled where finished
   bool finished() const { return finish_reason != FinishReason::kNone; }
 };
 
@@ -92,7 +92,8 @@ class Engine {
   // Queues a request. Refused at once: an empty prompt, a bad sampling value, an id >= vocab_size
   // (kUsage); a prompt longer than the context (kRunTime, with both numbers): it is never cut.
   Result<RequestId> Submit(Request request);
-  // The sequences of the request end now; their blocks are free, no event follows. Unknown: nothing.
+  // The sequences of the request end now; their blocks are free, no event follows. Unknown:
+  // nothing.
   void Cancel(RequestId id);
   bool has_work() const;
   // Runs one step. A status means that the engine cannot go on; what fails one request alone is an

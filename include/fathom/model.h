@@ -1,6 +1,6 @@
-// Model: a loaded model folder. Immutable once loaded and shared by any number of engines: the config,
-// the tokenizer, the graph, and the weights in the backend's memory. What lives and changes (caches,
-// sequences) is an Engine (engine.h).
+// Model: a loaded model folder. Immutable once loaded and shared by any number of engines: the
+// config, the tokenizer, the graph, and the weights in the backend's memory. What lives and changes
+// (caches, sequences) is an Engine (engine.h).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,6 @@
 namespace fathom {
 
 class Backend;            // backends/backend.h
-class ChatTemplate;       // text/
 class NoticeSink;         // base/log.h
 class Tokenizer;          // text/
 class WeightStore;        // backends/backend.h
@@ -28,10 +27,10 @@ struct Plan;              // graph/plan.h
 
 // What the model needs, from the shapes alone.
 struct ModelMemory {
-  int64_t weights_bytes = 0;           // as held by the backend, a tied head once
-  int64_t cache_bytes_per_token = 0;   // keys and values of all layers, one token
-  int64_t activation_bytes = 0;        // of the largest step (chunk_tokens)
-  int64_t parameters = 0;              // a tied head counted once
+  int64_t weights_bytes = 0;          // as held by the backend, a tied head once
+  int64_t cache_bytes_per_token = 0;  // keys and values of all layers, one token
+  int64_t activation_bytes = 0;       // of the largest step (chunk_tokens)
+  int64_t parameters = 0;             // a tied head counted once
 };
 
 class Model {
@@ -39,10 +38,10 @@ class Model {
   // Loads a Hugging Face folder. Every tensor's shape is checked against the architecture before
   // anything is allocated; weights come in one at a time and the pages of their source leave memory
   // afterwards (row low_cpu_mem_usage; its off-arm reads the whole file first).
-  //   kBadFile: config.json, a tensor (missing, of another shape, of a layer that the config does not
+  //   kBadFile: config.json, a tensor (missing, of another shape, of a layer the config does not
   //             have), tokenizer files
   //   kUsage:   an unknown backend, isa or dtype
-  //   kRunTime: an isa this machine lacks; memory that would not suffice; a required row that is off
+  //   kRunTime: an isa this machine lacks; memory that would not do; a required row that is off
   // `notices` (may be null) hears what the user should know though nothing failed.
   static Result<std::shared_ptr<const Model>> Load(const std::string& path,
                                                    const EngineOptions& options,
@@ -60,7 +59,6 @@ class Model {
   const Architecture& architecture() const;
   // Null where the folder has none (or load_tokenizer was false).
   const Tokenizer* tokenizer() const;
-  const ChatTemplate* chat_template() const;
 
   const Graph& graph() const;  // as run: rewritten by the passes of the plan
   const Plan& plan() const;    // types and formats; the capacity is that of the largest bucket

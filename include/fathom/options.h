@@ -17,8 +17,8 @@ struct EngineOptions {
   int threads = 0;              // 0: the cores this process may use
 
   // How it computes: the spellings of transformers.
-  std::string dtype = "auto";  // "auto": the checkpoint's; "float32", "bfloat16", "float16"
-  std::string attn_implementation;                   // "": the backend's best; "eager", "sdpa", ...
+  std::string dtype = "auto";       // "auto": the checkpoint's; "float32", "bfloat16", "float16"
+  std::string attn_implementation;  // "": the backend's best; "eager", "sdpa", ...
   std::string float32_matmul_precision = "highest";  // "high", "medium"
 
   // Rows of the optimization table by id, as switched by the user. `required` fails the load where

@@ -15,8 +15,8 @@ struct Request {
 
   SamplingParams sampling;
 
-  // How long. Where none of the three is given: 20 new tokens, capped by max_position_embeddings, as
-  // `generate`. until_context goes on until eos or the context (max_new_tokens wins over it).
+  // How long. Where none of the three is given: 20 new tokens, capped by max_position_embeddings,
+  // as `generate`. until_context goes on until eos or the context (max_new_tokens wins over it).
   std::optional<int64_t> max_new_tokens;
   std::optional<int64_t> max_length;  // prompt included; max_new_tokens wins
   bool until_context = false;

@@ -27,7 +27,7 @@ struct SamplingParams {
 
   // Always applied, in this order.
   std::vector<TokenBias> sequence_bias;
-  double encoder_repetition_penalty = 1.0;  // > 0; generate takes the prompt for the encoder's input
+  double encoder_repetition_penalty = 1.0;  // > 0; the prompt is the encoder's input
   double repetition_penalty = 1.0;          // > 0; the prompt's tokens count too
   int64_t no_repeat_ngram_size = 0;
   int64_t encoder_no_repeat_ngram_size = 0;  // n-grams of the prompt
@@ -43,24 +43,24 @@ struct SamplingParams {
   std::vector<int32_t> begin_suppress_tokens;
 
   // Only with do_sample, in this order.
-  double temperature = 1.0;      // > 0
-  std::optional<double> top_h;   // (0, 1]
-  int64_t top_k = 50;            // 0: off; the default counts only with do_sample
-  double top_p = 1.0;            // [0, 1]; 1: off
-  std::optional<double> min_p;   // [0, 1]
-  double typical_p = 1.0;        // (0, 1]; 1: off
-  double epsilon_cutoff = 0;     // off outside (0, 1)
-  double eta_cutoff = 0;         // off outside (0, 1)
+  double temperature = 1.0;     // > 0
+  std::optional<double> top_h;  // (0, 1]
+  int64_t top_k = 50;           // 0: off; the default counts only with do_sample
+  double top_p = 1.0;           // [0, 1]; 1: off
+  std::optional<double> min_p;  // [0, 1]
+  double typical_p = 1.0;       // (0, 1]; 1: off
+  double epsilon_cutoff = 0;    // off outside (0, 1)
+  double eta_cutoff = 0;        // off outside (0, 1)
 
   bool renormalize_logits = false;
 
   // What the processors above need to know of the model and the request.
-  std::vector<int32_t> eos_token_id;   // several may end a text
-  std::optional<int64_t> max_length;   // prompt included; for forced_eos_token_id
+  std::vector<int32_t> eos_token_id;  // several may end a text
+  std::optional<int64_t> max_length;  // prompt included; for forced_eos_token_id
 };
 
-// Row 8 (`top_k`): kPartial selects what is kept, kFullSort sorts the vocabulary. Both keep the same
-// tokens with the same probabilities.
+// Row 8 (`top_k`): kPartial selects what is kept, kFullSort sorts the vocabulary. Both keep the
+// same tokens with the same probabilities.
 enum class SamplingArm { kPartial, kFullSort };
 
 // The tokens whose score is not -inf after all processors, ids ascending, and softmax over them
@@ -78,10 +78,10 @@ Result<SamplingParams> ReadSamplingParams(const std::string& path, int64_t promp
 // Token ids must be below vocab_size where the processor indexes by them.
 Status ValidateSampling(const SamplingParams& params, int64_t vocab_size);
 
-// Runs the processors that `params` asks for over `logits` [vocab_size]. `ids` is the prompt and what
-// was generated so far, of which the first `prompt_length` are the prompt.
-// kRunTime where the logits hold NaN or an infinity (unless remove_invalid_values), or where nothing
-// is left to choose.
+// Runs the processors that `params` asks for over `logits` [vocab_size]. `ids` is the prompt and
+// what was generated so far, of which the first `prompt_length` are the prompt. kRunTime where the
+// logits hold NaN or an infinity (unless remove_invalid_values), or where nothing is left to
+// choose.
 Result<TokenDistribution> ComputeDistribution(std::span<const float> logits,
                                               const SamplingParams& params,
                                               std::span<const int32_t> ids, int64_t prompt_length,

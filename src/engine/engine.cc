@@ -45,11 +45,16 @@ struct Engine::State {
 
 std::string_view FinishReasonName(FinishReason reason) {
   switch (reason) {
-    case FinishReason::kNone: break;
-    case FinishReason::kStop: return "stop";
-    case FinishReason::kLength: return "length";
-    case FinishReason::kError: return "error";
-    case FinishReason::kCancelled: return "cancelled";
+    case FinishReason::kNone:
+      break;
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kError:
+      return "error";
+    case FinishReason::kCancelled:
+      return "cancelled";
   }
   return "";
 }
@@ -68,29 +73,26 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Model> mode
   const Plan plan = PlanForBucket(loaded.plan(), loaded.options(), {}, limits.num_blocks);
   FATHOM_ASSIGN(state->store, loaded.backend().CreateCaches(plan));
   CacheStore* store = state->store.get();
-  state->cache = std::make_unique<KvCache>(
-      loaded.graph().groups, limits.num_blocks,
-      [store](int group, int64_t from, int64_t to, int64_t rows) {
-        store->CopyBlock(group, from, to, rows);
-      });
-  FATHOM_ASSIGN(state->runner,
-                StepRunner::Create(loaded, *state->cache, state->store, limits.buckets,
-                                   limits.max_sequences,
-                                   KvCache::BlocksFor(limits.context_length)));
-  state->scheduler = std::make_unique<Scheduler>(
-      SchedulerLimits{.max_tokens = limits.buckets.back(),
-                      .max_sequences = limits.max_sequences,
-                      .max_blocks = limits.num_blocks},
-      *state->cache);
+  state->cache =
+      std::make_unique<KvCache>(loaded.graph().groups, limits.num_blocks,
+                                [store](int group, int64_t from, int64_t to, int64_t rows) {
+                                  store->CopyBlock(group, from, to, rows);
+                                });
+  FATHOM_ASSIGN(state->runner, StepRunner::Create(loaded, *state->cache, state->store,
+                                                  limits.buckets, limits.max_sequences,
+                                                  KvCache::BlocksFor(limits.context_length)));
+  state->scheduler =
+      std::make_unique<Scheduler>(SchedulerLimits{.max_tokens = limits.buckets.back(),
+                                                  .max_sequences = limits.max_sequences,
+                                                  .max_blocks = limits.num_blocks},
+                                  *state->cache);
   state->arm = loaded.options().IsOn("top_k") ? SamplingArm::kPartial : SamplingArm::kFullSort;
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
 const Model& Engine::model() const { return *state_->model; }
 const EngineStats& Engine::stats() const { return state_->stats; }
-bool Engine::has_work() const {
-  return state_->scheduler->has_work() || !state_->kept.empty();
-}
+bool Engine::has_work() const { return state_->scheduler->has_work() || !state_->kept.empty(); }
 std::span<const KernelChoice> Engine::kernels() const { return state_->runner->kernels(); }
 int64_t Engine::cache_bytes() const { return state_->store->size_bytes(); }
 int64_t Engine::activation_bytes() const { return state_->runner->arena_bytes(); }
@@ -106,8 +108,7 @@ Status Engine::State::CheckPrompt(std::span<const int32_t> ids, int64_t room) co
   const auto length = static_cast<int64_t>(ids.size());
   if (length + room > limits.context_length) {
     return Status::RunTime(fmt::format("the prompt has {} tokens, the context {}{}", length,
-                                       limits.context_length,
-                                       room > 0 ? " with the answer" : ""),
+                                       limits.context_length, room > 0 ? " with the answer" : ""),
                            "shorten the prompt, or raise --context-length where the model allows");
   }
   return Status::Ok();
@@ -121,8 +122,8 @@ Status Engine::State::CheckRequest(const Request& request) const {
   }
   const int sequences = request.num_return_sequences;
   if (sequences < 1 || sequences > limits.max_sequences) {
-    return Status::Usage("num_return_sequences",
-                         fmt::format("{} is not between 1 and {}", sequences, limits.max_sequences));
+    return Status::Usage("num_return_sequences", fmt::format("{} is not between 1 and {}",
+                                                             sequences, limits.max_sequences));
   }
   if (sequences > 1 && !request.sampling.do_sample) {
     return Status::Usage("num_return_sequences",
@@ -148,8 +149,7 @@ Result<RequestId> Engine::Submit(Request request) {
                                      entry->length_limit, entry->prompt_length),
                          "give max_new_tokens");
   }
-  entry->reserved_blocks =
-      request.num_return_sequences * KvCache::BlocksFor(entry->length_limit);
+  entry->reserved_blocks = request.num_return_sequences * KvCache::BlocksFor(entry->length_limit);
   if (entry->reserved_blocks > state.limits.num_blocks) {
     return Status::RunTime(
         fmt::format("{} sequences of {} tokens need {} cache blocks, there are {}",
@@ -180,8 +180,8 @@ Result<int32_t> Engine::State::Choose(const Sequence& sequence, std::span<const 
   FATHOM_TRY(ProcessRow(request.processors, context, arm, row));
   if (!params.do_sample) return Argmax(row);
   Distribution(row, distribution);
-  return PickToken(distribution, UniformDraw(request.request.seed, sequence.index,
-                                             sequence.ids.size()));
+  return PickToken(distribution,
+                   UniformDraw(request.request.seed, sequence.index, sequence.ids.size()));
 }
 
 void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& event) {
@@ -318,11 +318,10 @@ Status Engine::Score(std::span<const int32_t> ids,
   FATHOM_TRY(state.CheckPrompt(ids, 0));
   const int64_t needed = KvCache::BlocksFor(static_cast<int64_t>(ids.size()));
   if (state.scheduler->reserved_blocks() + needed > state.limits.num_blocks) {
-    return Status::RunTime(fmt::format("{} tokens need {} cache blocks, {} are free", ids.size(),
-                                       needed,
-                                       state.limits.num_blocks -
-                                           state.scheduler->reserved_blocks()),
-                           "wait for the running requests");
+    return Status::RunTime(
+        fmt::format("{} tokens need {} cache blocks, {} are free", ids.size(), needed,
+                    state.limits.num_blocks - state.scheduler->reserved_blocks()),
+        "wait for the running requests");
   }
   auto request = std::make_shared<RequestState>();
   request->request.prompt_ids.assign(ids.begin(), ids.end());

@@ -16,7 +16,8 @@ constexpr int64_t kMaxSequences = 4096;
 constexpr int64_t kMaxChunkTokens = int64_t{1} << 16;
 // A slot is an int32.
 constexpr int64_t kMaxBlocks = (int64_t{1} << 31) / kCacheBlockSize - 1;
-// Of the memory that is free once the weights are there; the rest is for activations and everyone else.
+// Of the memory that is free once the weights are there; the rest is for activations and everyone
+// else.
 constexpr double kCacheShare = 0.8;
 
 int64_t CacheBudget(const Model& model) {
@@ -64,9 +65,10 @@ Result<EngineLimits> ComputeLimits(const Model& model, NoticeSink* notices) {
   if (limits.num_blocks < blocks_a_sequence) {
     const int64_t fits = limits.num_blocks * kCacheBlockSize;
     if (notices != nullptr) {
-      notices->Warn(fmt::format("memory holds the cache of {} tokens: the context is that long "
-                                "instead of {}",
-                                fits, limits.context_length));
+      notices->Warn(
+          fmt::format("memory holds the cache of {} tokens: the context is that long "
+                      "instead of {}",
+                      fits, limits.context_length));
     }
     limits.context_length = fits;
   }

@@ -19,8 +19,8 @@ SamplingParams SamplingParamsFrom(const GenerationConfig& config);
 Request RequestFrom(const GenerationConfig& config);
 
 // Most tokens of the sequence, prompt included (_prepare_generated_length): the prompt plus
-// max_new_tokens, else max_length, else the prompt plus 20 but no more than max_positions (0: unknown).
-// until_context gives `context_length`. Never beyond context_length.
+// max_new_tokens, else max_length, else the prompt plus 20 but no more than max_positions (0:
+// unknown). until_context gives `context_length`. Never beyond context_length.
 int64_t LengthLimit(const Request& request, int64_t max_positions, int64_t context_length);
 
 }  // namespace fathom

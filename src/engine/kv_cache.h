@@ -2,16 +2,16 @@
 //
 //   sequence 0, group 0:  logical block   0    1    2        tokens 0-31, 32-63, 64-69
 //                         block table   [ 7,   3,   9 ]
-//   sequence 1, a fork:                 [ 7,   3,   4 ]      block 9 was copied when one of them wrote
-//   sequence 0, group 1 (window 16):    [-1,  -1,   5 ]      blocks that no query sees any more are free
+//   sequence 1, a fork:                 [ 7,   3,   4 ]      block 9 was copied when one wrote
+//   sequence 0, group 1 (window 16):    [-1,  -1,   5 ]      blocks that no query sees are free
 //
-// Every group (layers of one window) has block tables of its own; block b of a group means block b of
-// each of its layers' caches. The bytes are the backend's (CacheStore); only the copies that a fork
-// needs are asked for here.
+// Every group (layers of one window) has block tables of its own; block b of a group means block b
+// of each of its layers' caches. The bytes are the backend's (CacheStore); only the copies that a
+// fork needs are asked for here.
 //
-// A place for prefix reuse: a full block could be found again under hash(key of the block before, its 32
-// ids, salt), salt = types, rope state and adapter. Nothing here would change but Extend, which would
-// first Share what is found.
+// A place for prefix reuse: a full block could be found again under hash(key of the block before,
+// its 32 ids, salt), salt = types, rope state and adapter. Nothing here would change but Extend,
+// which would first Share what is found.
 #pragma once
 
 #include <cstdint>
@@ -40,14 +40,15 @@ class KvCache {
 
   int64_t length(Handle sequence) const { return sequences_[sequence].length; }
 
-  // Room for `count` more tokens: blocks are allocated, and a shared last block is copied. False, with
-  // nothing changed, where there are too few blocks.
+  // Room for `count` more tokens: blocks are allocated, and a shared last block is copied. False,
+  // with nothing changed, where there are too few blocks.
   bool Extend(Handle sequence, int64_t count);
-  // Forgets the tokens from `length` on. The windows of a group must not reach what FreeBehindWindow
-  // let go: see CanTruncate. 0 is always possible.
+  // Forgets the tokens from `length` on. The windows of a group must not reach what
+  // FreeBehindWindow let go: see CanTruncate. 0 is always possible.
   void Truncate(Handle sequence, int64_t length);
   bool CanTruncate(Handle sequence, int64_t length) const;
-  // Frees the blocks that no query from position length(sequence) on will see. Called between steps.
+  // Frees the blocks that no query from position length(sequence) on will see. Called between
+  // steps.
   void FreeBehindWindow(Handle sequence);
 
   // Physical block of each logical block; -1: freed. Ends at the last block with tokens.

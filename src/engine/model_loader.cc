@@ -17,11 +17,19 @@ namespace fathom {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kRows = {
-    "low_cpu_mem_usage",    "use_fast", "inference_mode",  "float32_matmul_precision",
-    "use_cache",            "output_attentions",           "output_hidden_states",
-    "top_k",                "cudnn_benchmark",             "compile",
-    "dtype",                "device_map",                  "attn_implementation"};
+constexpr std::array<std::string_view, 13> kRows = {"low_cpu_mem_usage",
+                                                    "use_fast",
+                                                    "inference_mode",
+                                                    "float32_matmul_precision",
+                                                    "use_cache",
+                                                    "output_attentions",
+                                                    "output_hidden_states",
+                                                    "top_k",
+                                                    "cudnn_benchmark",
+                                                    "compile",
+                                                    "dtype",
+                                                    "device_map",
+                                                    "attn_implementation"};
 
 Status CheckRows(const EngineOptions& options) {
   for (const auto* rows : {&options.disabled, &options.enabled, &options.required}) {
@@ -95,15 +103,14 @@ class ModelLoader {
     FATHOM_TRY(CreateTheBackend());
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
     FATHOM_TRY(ReadTokenizer());
-    state_->config.tie_word_embeddings =
-        HeadIsTied(state_->checkpoint, state_->config, notices_);
+    state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(CheckMemory());
     FATHOM_ASSIGN(state_->weights,
                   LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
-                              state_->plan.weights, located_,
+                              state_->plan.weights, located_, state_->plan.cache_dtype,
                               state_->options.IsOn("low_cpu_mem_usage"), notices_));
     return Finish(begin);
   }
@@ -138,17 +145,18 @@ class ModelLoader {
     Tell(file.notices);
     Tell(config.notices);
     if (!config.quantization_method.empty()) {
-      return Status::BadFile(config.file, "quantization_config",
-                             fmt::format("the method {} is not supported",
-                                         config.quantization_method),
-                             "", "use the model's unquantized files");
+      return Status::BadFile(
+          config.file, "quantization_config",
+          fmt::format("the method {} is not supported", config.quantization_method), "",
+          "use the model's unquantized files");
     }
     const int64_t asked = state_->options.context_length;
     state_->context_length = asked > 0 ? asked : config.max_position_embeddings;
     if (asked > config.max_position_embeddings && notices_ != nullptr) {
-      notices_->Warn(fmt::format("a context of {} tokens goes beyond the {} that the model was made "
-                                 "for",
-                                 asked, config.max_position_embeddings));
+      notices_->Warn(
+          fmt::format("a context of {} tokens goes beyond the {} the model was made "
+                      "for",
+                      asked, config.max_position_embeddings));
     }
     return Status::Ok();
   }
@@ -156,9 +164,8 @@ class ModelLoader {
   Status CreateTheBackend() {
     machine_ = DetectMachine({.gpus = false});
     EngineOptions& options = state_->options;
-    FATHOM_ASSIGN(state_->backend,
-                  CreateBackend(options.backend, machine_,
-                                {.threads = options.threads, .isa = options.isa}));
+    FATHOM_ASSIGN(state_->backend, CreateBackend(options.backend, machine_,
+                                                 {.threads = options.threads, .isa = options.isa}));
     const BackendInfo& info = state_->backend->info();
     options.threads = info.threads;
     options.isa = info.isa;

@@ -14,8 +14,10 @@ bool IsFloating(DType dtype) {
     case DType::kF64:
     case DType::kF32:
     case DType::kF16:
-    case DType::kBF16: return true;
-    default: return false;
+    case DType::kBF16:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -24,7 +26,8 @@ Result<DType> AutoDType(const ModelConfig& config, const Checkpoint& checkpoint)
   for (const CheckpointTensor& tensor : checkpoint.tensors()) {
     if (IsFloating(tensor.dtype)) return tensor.dtype;
   }
-  return Status::BadFile(checkpoint.path(), "dtype", "no tensor has a floating point type that runs",
+  return Status::BadFile(checkpoint.path(), "dtype",
+                         "no tensor has a floating point type that runs",
                          "float32, bfloat16, float16");
 }
 
@@ -35,8 +38,8 @@ Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& conf
   if (options.dtype != "auto") {
     const auto dtype = DTypeFromTorch(options.dtype);
     if (dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16) return *dtype;
-    return Status::Usage("--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16",
-                                                options.dtype));
+    return Status::Usage(
+        "--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16", options.dtype));
   }
   FATHOM_ASSIGN(const DType dtype, AutoDType(config, checkpoint));
   if (dtype != DType::kF64) return dtype;

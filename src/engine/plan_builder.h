@@ -14,13 +14,13 @@
 namespace fathom {
 
 // The element type that the matrices run in. "auto" is transformers' order: config.dtype, else the
-// first floating tensor of the checkpoint (modeling_utils.py, _get_dtype). float64 runs as float32 with a
-// notice. kUsage for a type that the engine does not run.
+// first floating tensor of the checkpoint (modeling_utils.py, _get_dtype). float64 runs as float32
+// with a notice. kUsage for a type that the engine does not run.
 Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& config,
                            const Checkpoint& checkpoint, NoticeSink* notices);
 
-// Runs the passes where `compile` is on, and chooses format and type of each weight. Sizes (capacity,
-// num_blocks, memory) are left to PlanForBucket.
+// Runs the passes where `compile` is on, and chooses format and type of each weight. Sizes
+// (capacity, num_blocks, memory) are left to PlanForBucket.
 Result<Plan> BuildPlan(Graph graph, DType dtype, const EngineOptions& options,
                        const Backend& backend);
 

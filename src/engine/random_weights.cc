@@ -42,15 +42,16 @@ class NormalTable {
 Result<std::shared_ptr<const WeightStore>> LoadRandomWeights(Backend& backend, const Graph& graph,
                                                              std::span<const WeightPlan> plans,
                                                              uint64_t seed) {
-  std::unique_ptr<WeightStore> store = backend.CreateWeights(static_cast<int>(graph.weights.size()));
+  std::unique_ptr<WeightStore> store =
+      backend.CreateWeights(static_cast<int>(graph.weights.size()));
   for (size_t i = 0; i < graph.weights.size(); ++i) {
     WeightRecipe recipe = graph.weights[i];
     const bool vector = recipe.role == WeightRole::kVector;
     const int64_t count = vector ? recipe.rows : recipe.rows * recipe.cols;
     FATHOM_ASSIGN(AlignedBuffer buffer, AlignedBuffer::AllocateArray(count, sizeof(uint16_t)));
-    const NormalTable table =
-        vector ? NormalTable(1, 0.1)
-               : NormalTable(0, 1 / std::sqrt(static_cast<double>(recipe.cols)));
+    const NormalTable table = vector
+                                  ? NormalTable(1, 0.1)
+                                  : NormalTable(0, 1 / std::sqrt(static_cast<double>(recipe.cols)));
     table.Fill(seed + i, count, buffer.as<uint16_t>());
     // One source of the logical shape, whatever the checkpoint's files would have held.
     recipe.sources.resize(1);

@@ -11,8 +11,9 @@
 
 namespace fathom {
 
-// Matrices near-normal with variance 1 / in_features, vectors near 1: activations and logits keep the
-// size that they have in a trained model. The same seed gives the same weights. One weight at a time.
+// Matrices near-normal with variance 1 / in_features, vectors near 1: activations and logits keep
+// the size that they have in a trained model. The same seed gives the same weights. One weight at a
+// time.
 Result<std::shared_ptr<const WeightStore>> LoadRandomWeights(Backend& backend, const Graph& graph,
                                                              std::span<const WeightPlan> plans,
                                                              uint64_t seed);

@@ -1,8 +1,9 @@
 // Scheduler: which tokens the next step runs.
 //
-// Texts being written come first, one token each, so that a long prompt never makes them wait longer
-// than one chunk; prompts share what is left of the step's tokens, oldest first. A request starts when
-// all the blocks that its sequences can ever need are free: nothing has to be thrown out again.
+// Texts being written come first, one token each, so that a long prompt never makes them wait
+// longer than one chunk; prompts share what is left of the step's tokens, oldest first. A request
+// starts when all the blocks that its sequences can ever need are free: nothing has to be thrown
+// out again.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +56,7 @@ class Scheduler {
   KvCache& cache_;
   std::deque<std::shared_ptr<RequestState>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // oldest first
-  int64_t running_sequences_ = 0;  // planned ones of started requests included
+  int64_t running_sequences_ = 0;                   // planned ones of started requests included
   int64_t reserved_blocks_ = 0;
 };
 

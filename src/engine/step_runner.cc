@@ -17,8 +17,7 @@ constexpr int64_t kScoringLogitsBytes = int64_t{64} << 20;
 Result<std::unique_ptr<StepRunner>> StepRunner::Create(const Model& model, KvCache& cache,
                                                        std::shared_ptr<CacheStore> store,
                                                        std::span<const int64_t> token_counts,
-                                                       int64_t max_sequences,
-                                                       int64_t max_blocks) {
+                                                       int64_t max_sequences, int64_t max_blocks) {
   std::unique_ptr<StepRunner> runner(new StepRunner(model, cache, std::move(store)));
   runner->max_sequences_ = max_sequences;
   runner->max_blocks_ = max_blocks;
@@ -37,8 +36,7 @@ Result<std::unique_ptr<StepRunner>> StepRunner::Create(const Model& model, KvCac
 }
 
 Result<StepRunner::Bucket> StepRunner::Compile(const StepSizes& capacity) {
-  Plan plan =
-      PlanForBucket(model_.plan(), model_.options(), capacity, cache_.num_blocks());
+  Plan plan = PlanForBucket(model_.plan(), model_.options(), capacity, cache_.num_blocks());
   Bucket bucket;
   FATHOM_ASSIGN(bucket.executable,
                 model_.backend().Compile(std::move(plan), model_.weights(), store_));
@@ -110,9 +108,9 @@ StepSizes StepRunner::Fill(Bucket& bucket, std::span<const ScheduledTokens> step
     }
     sizes.num_tokens += tokens.count;
     for (int group = 0; group < cache_.num_groups(); ++group) {
-      sizes.max_blocks = std::max(
-          sizes.max_blocks,
-          static_cast<int64_t>(cache_.block_table(tokens.sequence->cache, group).size()));
+      sizes.max_blocks =
+          std::max(sizes.max_blocks,
+                   static_cast<int64_t>(cache_.block_table(tokens.sequence->cache, group).size()));
     }
   }
   put(bucket.sequence_start, sizes.num_sequences, sizes.num_tokens);
@@ -136,7 +134,7 @@ Result<std::span<const float>> StepRunner::Run(std::span<const ScheduledTokens> 
     offsets_.push_back(cache_.length(tokens.sequence->cache));
     FATHOM_CHECK(cache_.Extend(tokens.sequence->cache, tokens.count));  // it was reserved
   }
-  FATHOM_ASSIGN(Bucket* bucket, Choose(num_tokens, all_rows));
+  FATHOM_ASSIGN(Bucket * bucket, Choose(num_tokens, all_rows));
   const StepSizes sizes = Fill(*bucket, step, all_rows);
   FATHOM_TRY(bucket->executable->Launch(sizes));
   FATHOM_TRY(bucket->executable->Wait());

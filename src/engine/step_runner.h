@@ -1,6 +1,7 @@
 // StepRunner: turns scheduled tokens into one launch of the smallest executable that holds them.
 //
-// A bucket is an executable compiled for so many tokens; all of them share the weights and the caches.
+// A bucket is an executable compiled for so many tokens; all of them share the weights and the
+// caches.
 #pragma once
 
 #include <memory>
@@ -24,13 +25,13 @@ class StepRunner {
                                                     std::span<const int64_t> token_counts,
                                                     int64_t max_sequences, int64_t max_blocks);
 
-  // Makes room in the cache, runs the tokens, and frees what lies behind every window. Logits: one row
-  // for each entry that wants_logits, in their order; all_rows gives a row for every token instead.
-  // The span is valid until the next step.
+  // Makes room in the cache, runs the tokens, and frees what lies behind every window. Logits: one
+  // row for each entry that wants_logits, in their order; all_rows gives a row for every token
+  // instead. The span is valid until the next step.
   Result<std::span<const float>> Run(std::span<const ScheduledTokens> step, bool all_rows = false);
 
-  // Most tokens of a step that asks for the logits of each; the bucket for it is compiled when it is
-  // first needed.
+  // Most tokens of a step that asks for the logits of each; the bucket for it is compiled when it
+  // is first needed.
   int64_t scoring_tokens() const { return scoring_tokens_; }
 
   std::span<const KernelChoice> kernels() const;
@@ -56,8 +57,8 @@ class StepRunner {
   const Model& model_;
   KvCache& cache_;
   std::shared_ptr<CacheStore> store_;
-  std::vector<Bucket> buckets_;     // ascending
-  std::vector<Bucket> scoring_;     // none or one
+  std::vector<Bucket> buckets_;  // ascending
+  std::vector<Bucket> scoring_;  // none or one
   int64_t scoring_tokens_ = 0;
   int64_t max_sequences_ = 0;
   int64_t max_blocks_ = 0;

@@ -1,5 +1,5 @@
-// StopMatcher: ends a text before the first stop string, though the text comes in pieces. What may be
-// the beginning of a stop string is held back until it is certain.
+// StopMatcher: ends a text before the first stop string, though the text comes in pieces. What may
+// be the beginning of a stop string is held back until it is certain.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ class StopMatcher {
   // Empty strings are ignored.
   explicit StopMatcher(std::vector<std::string> stop_strings);
 
-  // Takes the next piece and returns what may be shown now. After a match: what stands before the stop
-  // string, and nothing from then on.
+  // Takes the next piece and returns what may be shown now. After a match: what stands before the
+  // stop string, and nothing from then on.
   std::string Push(std::string_view piece);
   // The text ends: what was held back.
   std::string Finish();

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "base/arena.h"
+#include "tensor/convert.h"
 #include "tensor/weight.h"
 
 namespace fathom {
@@ -29,11 +30,9 @@ bool AnyExponentFull(const void* data, int64_t count, Bits exponent) {
   return false;
 }
 
-bool UsedInPlace(const WeightRecipe& recipe, const WeightPlan& plan,
-                 const LocatedWeight& located) {
+bool UsedInPlace(const WeightRecipe& recipe, const WeightPlan& plan, const LocatedWeight& located) {
   return recipe.role != WeightRole::kVector && plan.format == WeightFormat::kDense &&
-         located.sources.size() == 1 && !recipe.transpose &&
-         located.sources[0].dtype == plan.dtype;
+         located.sources.size() == 1 && !recipe.transpose && located.sources[0].dtype == plan.dtype;
 }
 
 bool LiesIn(const void* data, const CheckpointTensor& tensor) {
@@ -44,13 +43,14 @@ bool LiesIn(const void* data, const CheckpointTensor& tensor) {
 class Loader {
  public:
   Loader(Backend& backend, const Checkpoint& checkpoint, const Graph& graph,
-         std::span<const WeightPlan> plans, std::span<const LocatedWeight> located,
+         std::span<const WeightPlan> plans, std::span<const LocatedWeight> located, DType dtype,
          NoticeSink* notices)
       : backend_(backend),
         checkpoint_(checkpoint),
         graph_(graph),
         plans_(plans),
         located_(located),
+        dtype_(dtype),
         notices_(notices),
         store_(backend.CreateWeights(static_cast<int>(graph.weights.size()))) {}
 
@@ -102,7 +102,21 @@ class Loader {
       notices_->Warn(fmt::format("the weight {} holds NaN or infinity: answers will fail",
                                  located_[i].tensors[k]->name));
     }
-    return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], sources, in_place);
+    const bool narrower = BytesOf(dtype_) < BytesOf(DType::kF32);
+    if (recipe.role != WeightRole::kVector || !narrower) {
+      return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], sources, in_place);
+    }
+    std::vector<std::vector<uint16_t>> rounded(sources.size());
+    std::vector<WeightSource> narrow(sources.begin(), sources.end());
+    for (size_t k = 0; k < sources.size(); ++k) {
+      std::vector<float> wide(static_cast<size_t>(sources[k].cols));
+      rounded[k].resize(wide.size());
+      ConvertToFloat(sources[k].dtype, sources[k].data, sources[k].cols, wide.data());
+      ConvertFromFloat(dtype_, wide.data(), sources[k].cols, rounded[k].data());
+      narrow[k].dtype = dtype_;
+      narrow[k].data = rounded[k].data();
+    }
+    return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], narrow, false);
   }
 
   Backend& backend_;
@@ -110,6 +124,7 @@ class Loader {
   const Graph& graph_;
   std::span<const WeightPlan> plans_;
   std::span<const LocatedWeight> located_;
+  DType dtype_;
   NoticeSink* notices_;
   std::unique_ptr<WeightStore> store_;
 };
@@ -118,11 +133,16 @@ class Loader {
 
 bool HasNonFinite(DType dtype, const void* data, int64_t count) {
   switch (dtype) {
-    case DType::kBF16: return AnyExponentFull<uint16_t>(data, count, 0x7F80);
-    case DType::kF16: return AnyExponentFull<uint16_t>(data, count, 0x7C00);
-    case DType::kF32: return AnyExponentFull<uint32_t>(data, count, 0x7F800000);
-    case DType::kF64: return AnyExponentFull<uint64_t>(data, count, 0x7FF0000000000000);
-    default: return false;
+    case DType::kBF16:
+      return AnyExponentFull<uint16_t>(data, count, 0x7F80);
+    case DType::kF16:
+      return AnyExponentFull<uint16_t>(data, count, 0x7C00);
+    case DType::kF32:
+      return AnyExponentFull<uint32_t>(data, count, 0x7F800000);
+    case DType::kF64:
+      return AnyExponentFull<uint64_t>(data, count, 0x7FF0000000000000);
+    default:
+      return false;
   }
 }
 
@@ -146,13 +166,11 @@ WeightForecast ForecastWeights(const Graph& graph, std::span<const WeightPlan> p
   return forecast;
 }
 
-Result<std::shared_ptr<const WeightStore>> LoadWeights(Backend& backend,
-                                                       const Checkpoint& checkpoint,
-                                                       const Graph& graph,
-                                                       std::span<const WeightPlan> plans,
-                                                       std::span<const LocatedWeight> located,
-                                                       bool low_memory, NoticeSink* notices) {
-  Loader loader(backend, checkpoint, graph, plans, located, notices);
+Result<std::shared_ptr<const WeightStore>> LoadWeights(
+    Backend& backend, const Checkpoint& checkpoint, const Graph& graph,
+    std::span<const WeightPlan> plans, std::span<const LocatedWeight> located, DType dtype,
+    bool low_memory, NoticeSink* notices) {
+  Loader loader(backend, checkpoint, graph, plans, located, dtype, notices);
   FATHOM_TRY(low_memory ? loader.LoadOneByOne() : loader.LoadAllThenCopy());
   return loader.TakeStore();
 }

@@ -44,8 +44,7 @@ Status CheckShape(const Checkpoint& checkpoint, const WeightRecipe& recipe, size
   bool fits = tensor.shape.size() == rank;
   if (fits) {
     const int64_t rows = tensor.shape[recipe.transpose && !vector ? 1 : 0];
-    const int64_t first =
-        i < recipe.source_first_row.size() ? recipe.source_first_row[i] : 0;
+    const int64_t first = i < recipe.source_first_row.size() ? recipe.source_first_row[i] : 0;
     const int64_t wanted = i < recipe.source_rows.size() ? recipe.source_rows[i] : rows - first;
     fits = exact >= 0 ? rows == exact
                       : first >= 0 && wanted >= 0 && first <= rows && wanted <= rows - first;
@@ -56,15 +55,13 @@ Status CheckShape(const Checkpoint& checkpoint, const WeightRecipe& recipe, size
                      expected() + " by config.json");
   }
   if (!ConvertsToFloat(tensor.dtype)) {
-    return BadTensor(checkpoint, tensor,
-                     fmt::format("has type {}", SafetensorsName(tensor.dtype)),
+    return BadTensor(checkpoint, tensor, fmt::format("has type {}", SafetensorsName(tensor.dtype)),
                      "which has no float form");
   }
   return Status::Ok();
 }
 
-Result<LocatedWeight> Locate(const Checkpoint& checkpoint, const WeightRecipe& recipe,
-                             bool tied) {
+Result<LocatedWeight> Locate(const Checkpoint& checkpoint, const WeightRecipe& recipe, bool tied) {
   LocatedWeight located;
   for (size_t i = 0; i < recipe.sources.size(); ++i) {
     const CheckpointTensor* tensor = FindSource(checkpoint, recipe.sources[i]);
@@ -112,7 +109,8 @@ Status RefuseExtraLayers(const Checkpoint& checkpoint, const ModelConfig& config
   std::set<std::string_view> prefixes;
   for (const CheckpointTensor* tensor : used) {
     const LayerName split = SplitLayerName(tensor->name);
-    if (split.layer >= 0) prefixes.insert(std::string_view(tensor->name).substr(0, split.prefix_size));
+    if (split.layer >= 0)
+      prefixes.insert(std::string_view(tensor->name).substr(0, split.prefix_size));
   }
   for (const CheckpointTensor& tensor : checkpoint.tensors()) {
     const LayerName split = SplitLayerName(tensor.name);

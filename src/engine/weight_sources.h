@@ -1,5 +1,5 @@
-// WeightSources: where in the checkpoint the weights of a graph lie. All of it is decided, and every
-// shape checked, before a byte of a weight is read.
+// WeightSources: where in the checkpoint the weights of a graph lie. All of it is decided, and
+// every shape checked, before a byte of a weight is read.
 #pragma once
 
 #include <string>
@@ -28,7 +28,8 @@ struct LocatedWeight {
 const CheckpointTensor* FindSource(const Checkpoint& checkpoint, std::string_view name);
 
 // Whether the head is really tied to the embedding. Mirrors tie_weights of transformers'
-// modeling_utils.py (5.23): a file that holds both with different values unties them, with a notice.
+// modeling_utils.py (5.23): a file that holds both with different values unties them, with a
+// notice.
 bool HeadIsTied(const Checkpoint& checkpoint, const ModelConfig& config, NoticeSink* notices);
 
 // Finds the sources of all weights. kBadFile, by the tensor's name: missing; of a shape that

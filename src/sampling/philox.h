@@ -1,6 +1,6 @@
-// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011): a
-// bijection of a 128-bit counter under a 64-bit key, whose outputs pass as random. No state: a draw is
-// a function of where it stands.
+// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011):
+// a bijection of a 128-bit counter under a 64-bit key, whose outputs pass as random. No state: a
+// draw is a function of where it stands.
 #pragma once
 
 #include <array>

@@ -14,10 +14,10 @@
 namespace fathom {
 
 struct LogitsProcessor {
-  std::string_view name;     // the field of GenerationConfig that switches it on
+  std::string_view name;  // the field of GenerationConfig that switches it on
   std::string_view formula;
-  int order;                 // place in the chain; see processor_order below
-  bool only_sampling;        // runs only with do_sample
+  int order;           // place in the chain; see processor_order below
+  bool only_sampling;  // runs only with do_sample
   bool (*applies)(const SamplingParams& params);
   // The plain form: dense rows, a full sort where an order is needed.
   void (*reference)(const RowContext& context, ScoreRow& row);

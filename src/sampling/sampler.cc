@@ -94,9 +94,9 @@ Status CheckFinite(std::span<const float> logits) {
   if (finite) return Status::Ok();
   for (size_t i = 0; i < logits.size(); ++i) {
     if (std::isfinite(logits[i])) continue;
-    return Status::RunTime(fmt::format("the model's logits are not finite: token {} has {}", i,
-                                       logits[i]),
-                           "its weights may be damaged, or overflow in this dtype");
+    return Status::RunTime(
+        fmt::format("the model's logits are not finite: token {} has {}", i, logits[i]),
+        "its weights may be damaged, or overflow in this dtype");
   }
   return Status::Ok();
 }
@@ -132,10 +132,10 @@ Result<TokenDistribution> ComputeDistribution(std::span<const float> logits,
 }
 
 double UniformDraw(uint64_t seed, uint64_t sequence, uint64_t position) {
-  const auto words = Philox4x32(
-      {static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32),
-       static_cast<uint32_t>(sequence), static_cast<uint32_t>(sequence >> 32)},
-      {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  const auto words =
+      Philox4x32({static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32),
+                  static_cast<uint32_t>(sequence), static_cast<uint32_t>(sequence >> 32)},
+                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   const uint64_t bits = uint64_t{words[0]} << 32 | words[1];
   return static_cast<double>(bits >> 11) * 0x1p-53;
 }

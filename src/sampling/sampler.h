@@ -1,5 +1,5 @@
-// The sampler: runs the chain of processors over one row and picks a token. Scratch is the caller's, so
-// that a step allocates nothing of the vocabulary's size.
+// The sampler: runs the chain of processors over one row and picks a token. Scratch is the
+// caller's, so that a step allocates nothing of the vocabulary's size.
 #pragma once
 
 #include <cstdint>

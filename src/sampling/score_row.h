@@ -1,9 +1,9 @@
 // ScoreRow: the scores of one token to come while the processors work on them.
 //
 // Two forms. Dense (the reference arm, always): one score a token of the vocabulary, -inf where the
-// token was removed. Compact (the partial arm, after a selection): only the tokens that are left, ids
-// ascending. Every sum runs over the scores in ascending id order, in which a removed token adds an
-// exact zero: so both forms give the same bits.
+// token was removed. Compact (the partial arm, after a selection): only the tokens that are left,
+// ids ascending. Every sum runs over the scores in ascending id order, in which a removed token
+// adds an exact zero: so both forms give the same bits.
 #pragma once
 
 #include <cstdint>
@@ -34,12 +34,11 @@ class ScoreRow {
   int64_t size() const { return static_cast<int64_t>(scores_.size()); }
   std::span<float> scores() { return scores_; }
   std::span<const float> scores() const { return scores_; }
-  int32_t id(int64_t index) const {
-    return compact_ ? ids_[index] : static_cast<int32_t>(index);
-  }
+  int32_t id(int64_t index) const { return compact_ ? ids_[index] : static_cast<int32_t>(index); }
 
-  // The score of token `id`; the row is dense (the processors that need it run before any selection).
-  // Ids outside of the vocabulary are ignored by the callers, as transformers' masks do.
+  // The score of token `id`; the row is dense (the processors that need it run before any
+  // selection). Ids outside of the vocabulary are ignored by the callers, as transformers' masks
+  // do.
   bool Has(int32_t id) const { return id >= 0 && id < vocab_size_; }
   float& at(int32_t id) { return scores_[id]; }
   void Remove(int32_t id) {

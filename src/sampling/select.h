@@ -1,9 +1,10 @@
-// Selection without sorting: where the cumulative weight of keys in ascending order crosses a limit.
+// Selection without sorting: where the cumulative weight of keys in ascending order crosses a
+// limit.
 //
-// Three passes of a weighted radix select (11 + 11 + 10 bits of the key): each adds up the weights of
-// its buckets, walks them until the limit is crossed, and goes on inside that bucket. The weights are
-// integers (a probability times 2^52), so that a sum does not depend on its order and the sorted arm
-// finds the same boundary to the bit.
+// Three passes of a weighted radix select (11 + 11 + 10 bits of the key): each adds up the weights
+// of its buckets, walks them until the limit is crossed, and goes on inside that bucket. The
+// weights are integers (a probability times 2^52), so that a sum does not depend on its order and
+// the sorted arm finds the same boundary to the bit.
 #pragma once
 
 #include <array>
@@ -20,8 +21,8 @@ inline uint32_t OrderedKey(float value) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
-// A probability as an integer share of 2^52, and such a sum as float32 (as torch's cumsum rounds its
-// double accumulator).
+// A probability as an integer share of 2^52, and such a sum as float32 (as torch's cumsum rounds
+// its double accumulator).
 inline constexpr double kWeightOne = 4503599627370496.0;  // 2^52
 inline uint64_t ProbabilityWeight(float p) {
   return static_cast<uint64_t>(static_cast<double>(p) * kWeightOne);

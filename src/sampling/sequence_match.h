@@ -18,10 +18,11 @@ inline bool EndsWithPrefixOf(const std::vector<int32_t>& word, std::span<const i
          std::equal(word.begin(), word.end() - 1, ids.end() - static_cast<ptrdiff_t>(prefix));
 }
 
-// Of two entries with the same ids the last one counts (the list becomes a dictionary). The biases of
-// a token are added up first (single tokens, then the longer ones in order), then added to its score.
-inline void AddSequenceBiases(const std::vector<TokenBias>& biases,
-                              std::span<const int32_t> ids, ScoreRow& row) {
+// Of two entries with the same ids the last one counts (the list becomes a dictionary). The biases
+// of a token are added up first (single tokens, then the longer ones in order), then added to its
+// score.
+inline void AddSequenceBiases(const std::vector<TokenBias>& biases, std::span<const int32_t> ids,
+                              ScoreRow& row) {
   std::vector<std::pair<int32_t, float>> sums;
   const auto add = [&](const TokenBias& entry) {
     for (auto& [id, sum] : sums) {
@@ -35,10 +36,9 @@ inline void AddSequenceBiases(const std::vector<TokenBias>& biases,
   for (const bool single : {true, false}) {
     for (size_t i = 0; i < biases.size(); ++i) {
       if ((biases[i].ids.size() == 1) != single) continue;
-      const bool overridden = std::any_of(biases.begin() + static_cast<ptrdiff_t>(i) + 1,
-                                          biases.end(), [&](const TokenBias& later) {
-                                            return later.ids == biases[i].ids;
-                                          });
+      const bool overridden =
+          std::any_of(biases.begin() + static_cast<ptrdiff_t>(i) + 1, biases.end(),
+                      [&](const TokenBias& later) { return later.ids == biases[i].ids; });
       if (!overridden && EndsWithPrefixOf(biases[i].ids, ids)) add(biases[i]);
     }
   }

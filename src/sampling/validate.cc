@@ -1,5 +1,6 @@
-// The values that transformers' processors refuse when they are made (generation/logits_process.py),
-// told as usage errors. Whole numbers are taken where Python wants a float.
+// The values that transformers' processors refuse when they are made
+// (generation/logits_process.py), told as usage errors. Whole numbers are taken where Python wants
+// a float.
 #include <fmt/format.h>
 
 #include <cmath>

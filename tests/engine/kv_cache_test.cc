@@ -41,17 +41,28 @@ constexpr int64_t kWindow = 40;
 class KvCacheWalk {
  public:
   KvCacheWalk(uint32_t seed, int64_t num_blocks)
-      : random_(seed), groups_{{.window = 0}, {.window = kWindow}},
+      : random_(seed),
+        groups_{{.window = 0}, {.window = kWindow}},
         cache_(groups_, num_blocks, contents_.copier()) {}
 
   void Run(int steps) {
     for (int step = 0; step < steps; ++step) {
       switch (random_() % 10) {
-        case 0: Create(); break;
-        case 1: Fork(); break;
-        case 2: Free(); break;
-        case 3: Truncate(); break;
-        default: Extend(); break;
+        case 0:
+          Create();
+          break;
+        case 1:
+          Fork();
+          break;
+        case 2:
+          Free();
+          break;
+        case 3:
+          Truncate();
+          break;
+        default:
+          Extend();
+          break;
       }
       if (step % 7 == 0) Check();
       if (testing::Test::HasFatalFailure()) return;
@@ -64,7 +75,9 @@ class KvCacheWalk {
   int copies() const { return contents_.copies; }
 
  private:
-  KvCache::Handle Pick() { return std::next(expected_.begin(), random_() % expected_.size())->first; }
+  KvCache::Handle Pick() {
+    return std::next(expected_.begin(), random_() % expected_.size())->first;
+  }
 
   void Create() {
     const KvCache::Handle handle = cache_.Create();

@@ -74,15 +74,14 @@ TEST(Sampling, ProcessorsRunInTheOrderOfGenerate) {
   for (const LogitsProcessor* processor : OrderedLogitsProcessors()) {
     names.emplace_back(processor->name);
   }
-  EXPECT_THAT(names,
-              ElementsAre("sequence_bias", "encoder_repetition_penalty", "repetition_penalty",
-                          "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
-                          "min_length", "min_new_tokens", "forced_bos_token_id",
-                          "forced_eos_token_id", "remove_invalid_values",
-                          "exponential_decay_length_penalty", "suppress_tokens",
-                          "begin_suppress_tokens", "temperature", "top_h", "top_k", "top_p",
-                          "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff",
-                          "renormalize_logits"));
+  EXPECT_THAT(
+      names,
+      ElementsAre("sequence_bias", "encoder_repetition_penalty", "repetition_penalty",
+                  "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
+                  "min_length", "min_new_tokens", "forced_bos_token_id", "forced_eos_token_id",
+                  "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
+                  "begin_suppress_tokens", "temperature", "top_h", "top_k", "top_p", "min_p",
+                  "typical_p", "epsilon_cutoff", "eta_cutoff", "renormalize_logits"));
 }
 
 TEST(Sampling, GreedyRunsNoWarper) {

@@ -4,7 +4,8 @@ namespace fathom {
 
 namespace {
 
-// SuppressTokensAtBeginLogitsProcessor: for the first new token; the one after it where bos is forced.
+// SuppressTokensAtBeginLogitsProcessor: for the first new token; the one after it where bos is
+// forced.
 void Apply(const RowContext& context, ScoreRow& row) {
   const bool bos_first =
       context.prompt_length <= 1 && context.params.forced_bos_token_id.has_value();

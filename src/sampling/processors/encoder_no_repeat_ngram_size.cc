@@ -10,8 +10,8 @@ namespace {
 // EncoderNoRepeatNGramLogitsProcessor; what it calls the encoder's input is the prompt.
 void Apply(const RowContext& context, ScoreRow& row) {
   const auto length = std::min<size_t>(context.ids.size(), context.prompt_length);
-  RemoveNgrams(context.ids.first(length), context.ids,
-               context.params.encoder_no_repeat_ngram_size, row);
+  RemoveNgrams(context.ids.first(length), context.ids, context.params.encoder_no_repeat_ngram_size,
+               row);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace fathom {
 
 namespace {
 
-// EncoderRepetitionPenaltyLogitsProcessor, the inverse: it favours what the prompt says. A decoder-only
-// model has no encoder, and `generate` gives it the prompt.
+// EncoderRepetitionPenaltyLogitsProcessor, the inverse: it favours what the prompt says. A
+// decoder-only model has no encoder, and `generate` gives it the prompt.
 void Apply(const RowContext& context, ScoreRow& row) {
   const auto length = std::min<size_t>(context.ids.size(), context.prompt_length);
   Penalize(context.ids.first(length),

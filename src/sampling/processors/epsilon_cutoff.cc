@@ -25,9 +25,10 @@ const LogitsProcessor& processor_epsilon_cutoff() {
       .formula = "-inf where p < epsilon, the best and its ties spared",
       .order = processor_order::kEpsilonCutoff,
       .only_sampling = true,
-      .applies = [](const SamplingParams& params) {
-        return params.epsilon_cutoff > 0 && params.epsilon_cutoff < 1;
-      },
+      .applies =
+          [](const SamplingParams& params) {
+            return params.epsilon_cutoff > 0 && params.epsilon_cutoff < 1;
+          },
       .reference = Reference,
       .partial = Partial,
   };

@@ -36,9 +36,10 @@ const LogitsProcessor& processor_eta_cutoff() {
       .formula = "-inf where p < min(eta, sqrt(eta) * exp(-entropy)), the best and its ties spared",
       .order = processor_order::kEtaCutoff,
       .only_sampling = true,
-      .applies = [](const SamplingParams& params) {
-        return params.eta_cutoff > 0 && params.eta_cutoff < 1;
-      },
+      .applies =
+          [](const SamplingParams& params) {
+            return params.eta_cutoff > 0 && params.eta_cutoff < 1;
+          },
       .reference = Reference,
       .partial = Partial,
   };

@@ -21,7 +21,8 @@ const LogitsProcessor& processor_forced_bos_token_id() {
       .formula = "all but bos = -inf, where the text has one token",
       .order = processor_order::kForcedBos,
       .only_sampling = false,
-      .applies = [](const SamplingParams& params) { return params.forced_bos_token_id.has_value(); },
+      .applies =
+          [](const SamplingParams& params) { return params.forced_bos_token_id.has_value(); },
       .reference = Apply,
   };
   return record;

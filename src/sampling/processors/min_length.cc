@@ -23,10 +23,11 @@ const LogitsProcessor& processor_min_length() {
       .formula = "eos = -inf while the text, prompt included, is shorter",
       .order = processor_order::kMinLength,
       .only_sampling = false,
-      .applies = [](const SamplingParams& params) {
-        return !params.eos_token_id.empty() &&
-               (params.min_length > 0 || params.min_new_tokens.has_value());
-      },
+      .applies =
+          [](const SamplingParams& params) {
+            return !params.eos_token_id.empty() &&
+                   (params.min_length > 0 || params.min_new_tokens.has_value());
+          },
       .reference = Apply,
   };
   return record;

@@ -19,9 +19,10 @@ const LogitsProcessor& processor_min_new_tokens() {
       .formula = "eos = -inf while fewer tokens are new",
       .order = processor_order::kMinNewTokens,
       .only_sampling = false,
-      .applies = [](const SamplingParams& params) {
-        return !params.eos_token_id.empty() && params.min_new_tokens.value_or(0) > 0;
-      },
+      .applies =
+          [](const SamplingParams& params) {
+            return !params.eos_token_id.empty() && params.min_new_tokens.value_or(0) > 0;
+          },
       .reference = Apply,
   };
   return record;

@@ -9,8 +9,7 @@ namespace {
 // MinPLogitsWarper (Nguyen et al. 2024); the best token is never below its own share.
 std::span<const uint8_t> Choose(const RowContext& context, ScoreRow& row) {
   const auto probs = row.Softmax();
-  const float limit =
-      static_cast<float>(*context.params.min_p) * *std::ranges::max_element(probs);
+  const float limit = static_cast<float>(*context.params.min_p) * *std::ranges::max_element(probs);
   const auto mask = row.Mask(row.size(), 0);
   for (size_t i = 0; i < probs.size(); ++i) mask[i] = !(probs[i] < limit);
   return mask;

@@ -32,12 +32,13 @@ std::span<const uint8_t> Choose(const RowContext& context, ScoreRow& row) {
   const float max = scores[best[0]];
   double sum = 0;
   for (const int64_t i : best) sum += ExpNegative(scores[i] - max);
+  const float normalizer = max + std::log(static_cast<float>(sum));
   std::vector<float> terms;  // -p log p
-  double entropy = 0;
+  double entropy = 0;        // as torch's Categorical has it: of the normalized scores
   for (const int64_t i : best) {
     const float p = ExpNegative(scores[i] - max) / static_cast<float>(sum);
     terms.push_back(-p * std::log(p));  // NaN for p = 0: nothing after it is kept
-    if (p > 0) entropy += terms.back();
+    if (p > 0) entropy -= (scores[i] - normalizer) * p;
   }
   const float limit = static_cast<float>(entropy) * static_cast<float>(*context.params.top_h);
   const auto mask = row.Mask(row.size(), 0);
@@ -57,7 +58,7 @@ void Partial(const RowContext& context, ScoreRow& row) { row.KeepCompact(Choose(
 const LogitsProcessor& processor_top_h() {
   static const LogitsProcessor record{
       .name = "top_h",
-      .formula = "the best tokens while their cumulative entropy <= top_h * entropy of the best 100",
+      .formula = "the best tokens while their cumulative entropy <= top_h * that of the best 100",
       .order = processor_order::kTopH,
       .only_sampling = true,
       .applies = [](const SamplingParams& params) { return params.top_h.has_value(); },

@@ -10,8 +10,8 @@ namespace fathom {
 
 namespace {
 
-// TypicalLogitsWarper (Meister et al. 2022): the tokens whose surprise is nearest to the entropy, until
-// they hold the mass typical_p. Ties with the last one stay.
+// TypicalLogitsWarper (Meister et al. 2022): the tokens whose surprise is nearest to the entropy,
+// until they hold the mass typical_p. Ties with the last one stay.
 struct Limit {
   explicit Limit(double mass) : value(static_cast<float>(mass)) {}
   bool operator()(uint64_t weight) const { return !(WeightToFloat(weight) < value); }
@@ -34,8 +34,7 @@ std::vector<float> Distances(const ScoreRow& row) {
   return distances;
 }
 
-std::span<const uint8_t> UpTo(float threshold, const std::vector<float>& distances,
-                              ScoreRow& row) {
+std::span<const uint8_t> UpTo(float threshold, const std::vector<float>& distances, ScoreRow& row) {
   const auto mask = row.Mask(row.size(), 0);
   for (size_t i = 0; i < distances.size(); ++i) mask[i] = !(distances[i] > threshold);
   return mask;
