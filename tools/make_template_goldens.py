@@ -6,6 +6,7 @@ transformers and jinja2 installed; the versions are written into the files:
     python3 tools/make_template_goldens.py
 """
 
+import copy
 import json
 import os
 import sys
@@ -46,7 +47,7 @@ def versions():
 def write_expressions():
     rows = []
     for template in cases():
-        kind, text = render(template, VARIABLES)
+        kind, text = render(template, copy.deepcopy(VARIABLES))
         assert "0x7f" not in text, template
         rows.append([template, text] if kind == "ok" else [template, None, text])
     body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)

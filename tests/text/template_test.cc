@@ -174,6 +174,18 @@ TEST(TemplateBudget, EndlessWorkIsARenderError) {
            "{% endfor %}{{ ns.l }}",
            "{% set ns = namespace(l=[], m=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}"
            "{% set ns.m = [ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
+           "{% set ns = namespace(g=[1]) %}{% for i in range(100000) %}{% set ns.g = "
+           "ns.g|map('string') %}{% endfor %}{{ ns.g|list }}",
+           "{% set ns = namespace(g=[1]) %}{% for i in range(100000) %}{% set ns.g = "
+           "ns.g|unique|batch(1)|select %}{% endfor %}{{ ns.g|list }}",
+           "{% set ns = namespace(t=()) %}{% for i in range(99) %}{% set ns.t = (ns.t, ns.t) %}"
+           "{% endfor %}{{ {ns.t: 1} }}",
+           "{% set ns = namespace(t=(), u=()) %}{% for i in range(99) %}{% set ns.t = (ns.t, ns.t) "
+           "%}{% set ns.u = (ns.u, ns.u) %}{% endfor %}{{ ns.t == ns.u }}",
+           "{% set ns = namespace(t=[]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}"
+           "{% endfor %}{{ ns.t|tojson }}",
+           "{% set ns = namespace(t=[]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}"
+           "{% endfor %}{{ ns.t|pprint }}",
            "{% set ns = namespace() %}{% set ns.me = [ns] %}{{ ns }}",
            "{{ raise_exception('x' * 10**9) }}",
            "{{ range(100000)|map('string')|list|sort|join|list|map('upper')|join|length }}"

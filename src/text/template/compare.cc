@@ -123,6 +123,7 @@ bool Less(const Value& a, const Value& b, std::string_view op) {
 }
 
 size_t Hash(const Value& value) {
+  Heap::Current().Step();
   const Heap::DepthScope depth;
   switch (value.kind()) {
     case Kind::kBool:

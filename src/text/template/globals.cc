@@ -42,6 +42,7 @@ Ref<Dict> MakeDict(std::string_view function, Arguments& arguments) {
   Ref<Dict> dict = New<Dict>();
   if (!arguments.positional.empty()) {
     const Value& source = arguments.positional[0];
+    if (source.is_undefined()) source.as<Undefined>().Fail();
     if (source.is(Kind::kDict)) {
       for (const auto& [key, value] : source.dict().items) dict->Set(key, value);
     } else {

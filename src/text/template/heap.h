@@ -16,7 +16,7 @@ namespace fathom::jinja {
 struct Budget {
   uint64_t max_steps = 12'000'000;
   size_t max_bytes = size_t{24} << 20;
-  int max_depth = 2000;  // nested evaluations
+  int max_depth = 2000;  // nested evaluations; what bounds first is the stack that they take
   int max_calls = 200;   // nested macro calls and recursive loops
 };
 
@@ -111,7 +111,8 @@ class Heap {
   class DepthScope {
    public:
     DepthScope() {
-      if (++Current().depth_ > Current().budget_.max_depth) TooDeep();
+      Heap& heap = Current();
+      if (++heap.depth_ > heap.budget_.max_depth || heap.StackUsed() > kMaxStackBytes) TooDeep();
     }
     ~DepthScope() { --Current().depth_; }
     DepthScope(const DepthScope&) = delete;
@@ -127,6 +128,17 @@ class Heap {
 
  private:
   friend class CyclicObject;
+  // A sanitizer's frames are several times as large.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  static constexpr size_t kMaxStackBytes = size_t{4} << 20;
+#else
+  static constexpr size_t kMaxStackBytes = size_t{1} << 20;
+#endif
+
+  size_t StackUsed() const {
+    const char* here = static_cast<const char*>(__builtin_frame_address(0));
+    return here < stack_base_ ? stack_base_ - here : here - stack_base_;
+  }
   [[noreturn]] void OutOfSteps() const;
   [[noreturn]] void OutOfMemory() const;
   [[noreturn]] static void TooDeep();
@@ -136,6 +148,7 @@ class Heap {
 
   Budget budget_;
   Heap* outer_;
+  const char* stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
   uint64_t steps_ = 0;
   size_t bytes_ = 0;
   int depth_ = 0;

@@ -157,18 +157,29 @@ class Interpreter::TestedItems final : public Iterator {
         scope_(New<Scope>(node.test_function.slots, Ref<Scope>(&outer), outer.context)) {}
 
   bool Next(Value& item) override {
+    const Heap::DepthScope depth;
     if (!items_) {
       interpreter_.EnterFrame(node_.test_loads, *scope_);
       items_ = Iterate(iterable_);
     }
     while (items_->Next(item)) {
       interpreter_.Assign(*node_.test_target, item, *scope_);
-      if (Truth(interpreter_.Evaluate(*node_.test, *scope_))) return true;
+      if (!Truth(interpreter_.Evaluate(*node_.test, *scope_))) continue;
+      item = Unpacked(*node_.test_target);
+      return true;
     }
     return false;
   }
 
  private:
+  // What the generator that Jinja makes of the test yields: its target, a tuple where that is one.
+  Value Unpacked(const Expression& target) const {
+    if (target.kind == ExpressionKind::kName) return Variable(target.variable, *scope_);
+    Values items;
+    for (const ExpressionPtr& item : target.items) items.push_back(Unpacked(*item));
+    return NewTuple(std::move(items));
+  }
+
   Interpreter& interpreter_;
   const ForStatement& node_;
   Value iterable_;

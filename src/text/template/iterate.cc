@@ -27,7 +27,10 @@ class TextIterator final : public Iterator {
   bool Next(Value& item) override {
     const String& text = text_.string();
     if (at_ == text.text.size()) return false;
-    item = SubString(text, at_, at_ + 1);
+    // The code points of markup are plain text: Markup has no iterator of its own.
+    StringBuilder code_point;
+    code_point.AppendSlice(text, at_, at_ + 1);
+    item = code_point.Finish();
     ++at_;
     return true;
   }
