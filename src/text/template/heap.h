@@ -14,16 +14,22 @@
 namespace fathom::jinja {
 
 struct Budget {
-  uint64_t max_steps = 12'000'000;
+  uint64_t max_steps = 5'000'000;
   size_t max_bytes = size_t{24} << 20;
   int max_depth = 2000;  // nested evaluations; what bounds first is the stack that they take
   int max_calls = 200;   // nested macro calls and recursive loops
 };
 
+template <typename T>
+class Ref;
+class Object;
+template <typename T, typename... Args>
+Ref<T> New(Args&&... args);
+
 class Object {
  public:
   Object() = default;
-  virtual ~Object() = default;
+  virtual ~Object();
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
@@ -33,9 +39,13 @@ class Object {
   }
 
  private:
+  template <typename T, typename... Args>
+  friend Ref<T> New(Args&&... args);
+  static void Charge(size_t bytes);
   static void Dispose(Object* object) noexcept;
 
   uint32_t references_ = 0;
+  uint32_t charged_ = 0;  // its own size
   Object* next_dead_ = nullptr;
 };
 
@@ -81,7 +91,10 @@ class Ref {
 
 template <typename T, typename... Args>
 Ref<T> New(Args&&... args) {
-  return Ref<T>(new T(std::forward<Args>(args)...));
+  Object::Charge(sizeof(T));
+  Ref<T> object(new T(std::forward<Args>(args)...));
+  object->Object::charged_ = sizeof(T);
+  return object;
 }
 
 // The thread's rendering. Made at its start, after which Current() is it; destroyed last.

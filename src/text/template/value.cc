@@ -43,7 +43,6 @@ void StringBuilder::Append(const StringBuilder& other) {
 }
 
 Value StringBuilder::Finish(bool markup) {
-  charged_.Add(sizeof(String));
   Ref<String> string = New<String>();
   string->text = std::move(text_);
   string->runs = std::move(runs_);

@@ -176,7 +176,7 @@ using Values = std::vector<Value>;
 // A list or a tuple, by the kind of the value that holds it.
 struct List final : Object {
   explicit List(Values values)
-      : items(std::move(values)), charged(sizeof(List) + items.size() * sizeof(Value)) {}
+      : items(std::move(values)), charged(items.size() * sizeof(Value)) {}
   const Values items;
   bool group = false;  // a tuple of groupby: (grouper, list), by name too
   const Charged charged;
