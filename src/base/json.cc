@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <unordered_set>
+#include <set>
 
 #include "base/mapped_file.h"
 #include "base/utf8.h"
@@ -82,7 +84,7 @@ class Adapter final : public nlohmann::json_sax<nlohmann::json> {
   const JsonLimits& limits_;
   JsonHandler& handler_;
   int depth_ = 0;
-  std::vector<std::unordered_set<std::string>> keys_;
+  std::vector<std::set<std::string>> keys_;
   Status status_;
 };
 
@@ -134,17 +136,40 @@ class TreeBuilder final : public JsonHandler {
     if (value.is_object()) KeepLastOfDuplicates(value.as_object());
     return Add(std::move(value));
   }
-  // Python's json keeps the last of repeated keys, at the place of the first.
+  // Python's json keeps the last of repeated keys, at the place of the first. Sorted by hash, then
+  // by key: no crafted set of keys makes this slower than n log n.
   static void KeepLastOfDuplicates(JsonObject& object) {
-    std::unordered_map<std::string_view, size_t> first;
-    std::vector<size_t> dropped;
+    if (object.size() < 2) return;
+    std::vector<std::pair<size_t, size_t>> order;  // hash, index
+    order.reserve(object.size());
     for (size_t i = 0; i < object.size(); ++i) {
-      const auto [it, fresh] = first.emplace(object[i].first, i);
-      if (fresh) continue;
-      object[it->second].second = std::move(object[i].second);
-      dropped.push_back(i);
+      order.emplace_back(std::hash<std::string_view>()(object[i].first), i);
     }
-    for (auto it = dropped.rbegin(); it != dropped.rend(); ++it) object.erase(object.begin() + *it);
+    std::sort(order.begin(), order.end(), [&](const auto& a, const auto& b) {
+      if (a.first != b.first) return a.first < b.first;
+      const int compared = object[a.second].first.compare(object[b.second].first);
+      return compared != 0 ? compared < 0 : a.second < b.second;
+    });
+    std::vector<bool> dropped;
+    size_t first = order[0].second;
+    for (size_t i = 1; i < order.size(); ++i) {
+      const size_t at = order[i].second;
+      if (order[i].first != order[i - 1].first || object[at].first != object[first].first) {
+        first = at;
+        continue;
+      }
+      dropped.resize(object.size());
+      dropped[at] = true;
+      object[first].second = std::move(object[at].second);
+    }
+    if (dropped.empty()) return;
+    size_t kept = 0;
+    for (size_t i = 0; i < object.size(); ++i) {
+      if (dropped[i]) continue;
+      if (kept != i) object[kept] = std::move(object[i]);
+      ++kept;
+    }
+    object.erase(object.begin() + static_cast<ptrdiff_t>(kept), object.end());
   }
 
   std::vector<Open> open_;
@@ -156,13 +181,27 @@ void WriteString(std::string_view text, std::string& out) {
   const std::string repaired = IsValidUtf8(text) ? std::string() : RepairUtf8(text);
   for (const char c : repaired.empty() ? text : std::string_view(repaired)) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
@@ -238,6 +277,10 @@ class Writer {
 Status ReadJson(std::string_view text, std::string_view what, const JsonLimits& limits,
                 JsonHandler& handler) {
   // nlohmann skips a byte order mark, which RFC 8259 lets a reader do; Python's json refuses it.
+  // It also takes a NUL for the end of the text.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return Status::BadFile(std::string(what), "", fmt::format("bad JSON at byte {}", nul), "a NUL");
+  }
   Adapter adapter(what, limits, handler);
   const bool good = nlohmann::json::sax_parse(text.begin(), text.end(), &adapter);
   Status status = adapter.TakeStatus();

@@ -1,8 +1,9 @@
 // JSON: the project's one reader and one writer.
 //
-// The reader is a stream of events (JsonHandler) over text that it never copies as a whole, so that a
-// header of 100 MB is refused at its 200,001st entry without a tree of it in memory; ParseJson builds
-// a JsonValue on top. Strict (RFC 8259): UTF-8 only, no trailing text, finite numbers, depth <= limit.
+// The reader is a stream of events (JsonHandler) over text that it never copies as a whole, so that
+// a header of 100 MB is refused at its 200,001st entry without a tree of it in memory; ParseJson
+// builds a JsonValue on top. Strict (RFC 8259): UTF-8 only, no trailing text, finite numbers, depth
+// <= limit.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace fathom {
 
 struct JsonLimits {
   int max_depth = 64;
-  // A repeated key inside one object: refused, or (config files, as Python's json) the last one wins.
+  // A repeated key inside one object: refused, or (config files, as Python's json) the last wins.
   bool refuse_duplicate_keys = false;
 };
 
@@ -58,9 +59,9 @@ class JsonValue {
   JsonValue(double value) : value_(value) {}                    // NOLINT
   JsonValue(const char* value) : value_(std::string(value)) {}  // NOLINT
   JsonValue(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  JsonValue(std::string value) : value_(std::move(value)) {}    // NOLINT
-  JsonValue(JsonArray value) : value_(std::move(value)) {}      // NOLINT
-  JsonValue(JsonObject value) : value_(std::move(value)) {}     // NOLINT
+  JsonValue(std::string value) : value_(std::move(value)) {}         // NOLINT
+  JsonValue(JsonArray value) : value_(std::move(value)) {}           // NOLINT
+  JsonValue(JsonObject value) : value_(std::move(value)) {}          // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }

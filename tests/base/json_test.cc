@@ -34,6 +34,26 @@ TEST(Json, RefusesWhatIsNotJson) {
   }
 }
 
+TEST(Json, RefusesNulWhereverItStands) {
+  using namespace std::string_view_literals;
+  for (const std::string_view text :
+       {"{}\0"sv, "{}\0x"sv, "\0"sv, "[1,\0"sv, "[1\0]"sv, "\"\0\""sv}) {
+    auto value = ParseJson(text, "test");
+    EXPECT_FALSE(value.ok()) << text;
+  }
+}
+
+TEST(Json, KeepsTheLastOfManyRepeatedKeys) {
+  std::string text = "{\"a\":0";
+  for (int i = 0; i < 50'000; ++i) text += ",\"a\":" + std::to_string(i);
+  for (int i = 0; i < 50'000; ++i) text += ",\"" + std::to_string(i) + "\":1";
+  auto value = ParseJson(text + "}", "test");
+  ASSERT_TRUE(value.ok());
+  ASSERT_EQ(value->as_object().size(), 50'001u);
+  EXPECT_EQ(value->as_object()[0].second, JsonValue(49'999));
+  EXPECT_EQ(value->as_object()[50'000].first, "49999");
+}
+
 TEST(Json, RefusesDepthBeyondTheLimit) {
   EXPECT_TRUE(ParseJson(std::string(64, '[') + std::string(64, ']'), "test").ok());
   EXPECT_FALSE(ParseJson(std::string(65, '[') + std::string(65, ']'), "test").ok());

@@ -1,0 +1,48 @@
+// EngineOptions: how a model is loaded and run. Plain data: the command line fills it, the
+// optimizations change it, the engine obeys it. What is asked of one text is in request.h.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fathom {
+
+struct EngineOptions {
+  // Where it runs. An isa that this machine lacks is an error, never a quiet step down.
+  std::string backend = "cpu";  // "cpu", "reference"
+  std::string isa;              // "": the best here; else amx, avx512, avx2, baseline, neon
+  int threads = 0;              // 0: the cores this process may use
+
+  // How it computes: the spellings of transformers.
+  std::string dtype = "auto";       // "auto": the checkpoint's; "float32", "bfloat16", "float16"
+  std::string attn_implementation;  // "": the backend's best; "eager", "sdpa", ...
+  std::string float32_matmul_precision = "highest";  // "high", "medium"
+
+  // Rows of the optimization table by id, as switched by the user. `required` fails the load where
+  // the row would not be on.
+  std::vector<std::string> disabled;
+  std::vector<std::string> enabled;
+  std::vector<std::string> required;
+
+  // Sizes. Tokens count the prompt and what is generated.
+  int64_t context_length = 0;  // 0: max_position_embeddings of config.json
+  int64_t max_sequences = 8;   // sequences alive in one engine, several of one request counted each
+  int64_t chunk_tokens = 512;  // most tokens of one step; longer prompts go in chunks
+  // Bytes the caches of one engine may take; 0: what memory is usable beside the weights allows.
+  int64_t cache_bytes = 0;
+
+  bool load_tokenizer = true;  // false: ids in, ids out
+
+  // Asked for by id: a row is on by default; `enabled` wins over `disabled` where both name it.
+  bool IsOn(std::string_view row) const {
+    return !Contains(disabled, row) || Contains(enabled, row);
+  }
+  static bool Contains(const std::vector<std::string>& rows, std::string_view row) {
+    return std::find(rows.begin(), rows.end(), row) != rows.end();
+  }
+};
+
+}  // namespace fathom

@@ -1,0 +1,110 @@
+// Backend: a folder that can run plans. The engine, the optimizations and the reports see this file
+// and never inside a backend.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fathom/machine.h"
+#include "fathom/status.h"
+#include "graph/plan.h"
+
+namespace fathom {
+
+struct BackendOptions {
+  int threads = 0;  // 0: the machine's usable cores
+  std::string isa;  // "": the best; else amx, avx512, avx2, baseline, neon
+};
+
+struct BackendInfo {
+  std::string name;    // "cpu", "reference"
+  std::string device;  // "cpu", "cuda:0"
+  int threads = 1;
+  std::string isa;  // the level that runs
+  std::vector<std::string> instruction_sets;
+};
+
+// Where a whole tensor of the checkpoint lies: rows of `dtype` elements, mapped, at any byte.
+struct WeightSource {
+  DType dtype = DType::kF32;
+  const void* data = nullptr;
+  int64_t rows = 0;
+  int64_t cols = 0;  // elements from row to row
+};
+
+// Weights in a backend's memory, shared by all its executables. Index: that of Graph::weights.
+class WeightStore {
+ public:
+  virtual ~WeightStore() = default;
+  virtual const Weight& Get(int index) const = 0;
+  virtual int64_t size_bytes() const = 0;  // owned by the store; mapped bytes in place not counted
+};
+
+// The caches of all layers of one live timeline (allocated lazily by the system).
+class CacheStore {
+ public:
+  virtual ~CacheStore() = default;
+  virtual Tensor Get(int cache) const = 0;  // [num_blocks, num_heads, block_size, head_dim]
+  virtual int64_t size_bytes() const = 0;
+  // Copies rows [0, rows) of block `from` to block `to` in every cache of the group (fork).
+  virtual void CopyBlock(int group, int64_t from, int64_t to, int64_t rows) = 0;
+};
+
+// Which kernel runs a node: for reports ("no silent fallback").
+struct KernelChoice {
+  std::string node;
+  std::string op;
+  std::string kernel;  // "linear_bf16_panel16_avx512"
+  std::string instruction_sets;
+  bool fallback = false;  // the plain reference runs for want of a kernel
+};
+
+// A compiled plan with its step buffers. The engine fills inputs, launches, waits, reads logits.
+class Executable {
+ public:
+  virtual ~Executable() = default;
+  virtual const StepSizes& capacity() const = 0;
+  // The buffer of a step input, as large as the capacity; empty where the graph has no such input.
+  // Filled dense at the sizes of the step: the rows of block_table.g are sizes.max_blocks apart.
+  virtual std::span<int32_t> Input(std::string_view name) = 0;
+  // Runs one step. Asynchronous where the device is: Wait before reading.
+  virtual Status Launch(const StepSizes& sizes) = 0;
+  virtual Status Wait() = 0;
+  // float32 [num_logit_rows, vocab_size] of the last step.
+  virtual Tensor Logits() = 0;
+  virtual std::span<const KernelChoice> kernels() const = 0;
+  virtual int64_t arena_bytes() const = 0;
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual const BackendInfo& info() const = 0;
+  // The format and type that this backend wants a weight in. `compiled` false: in place, dense.
+  virtual WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const = 0;
+  virtual std::unique_ptr<WeightStore> CreateWeights(int count) = 0;
+  // Brings one weight in, one at a time: sources (joined by rows, transposed where the recipe says)
+  // -> plan's format. Used in place where format, type and alignment allow and `in_place` is true.
+  virtual Status Upload(WeightStore& store, int index, const WeightRecipe& recipe,
+                        const WeightPlan& plan, std::span<const WeightSource> sources,
+                        bool in_place) = 0;
+  virtual Result<std::unique_ptr<CacheStore>> CreateCaches(const Plan& plan) = 0;
+  virtual Result<std::unique_ptr<Executable>> Compile(Plan plan,
+                                                      std::shared_ptr<const WeightStore> weights,
+                                                      std::shared_ptr<CacheStore> caches) = 0;
+};
+
+// One folder of src/backends: how it is named and made.
+struct BackendRecord {
+  std::string_view name;
+  std::string_view description;
+  Result<std::unique_ptr<Backend>> (*create)(const Machine& machine, const BackendOptions& options);
+};
+std::span<const BackendRecord* const> AllBackends();
+Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Machine& machine,
+                                               const BackendOptions& options);
+
+}  // namespace fathom

@@ -1,0 +1,47 @@
+// Weights and caches in the memory of this process.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backends/backend.h"
+#include "backends/common/weight_import.h"
+#include "base/arena.h"
+#include "fathom/status.h"
+
+namespace fathom {
+
+class HostWeights final : public WeightStore {
+ public:
+  explicit HostWeights(int count) : weights_(count) {}
+
+  const Weight& Get(int index) const override { return weights_[index].weight; }
+  int64_t size_bytes() const override;
+  // Different indices may be set from different threads.
+  void Set(int index, HeldWeight weight) { weights_[index] = std::move(weight); }
+
+ private:
+  std::vector<HeldWeight> weights_;
+};
+
+// One buffer a cache: [num_blocks, num_heads, block_size, head_dim] of the plan's cache type, its
+// pages resident as they are first written.
+class HostCaches final : public CacheStore {
+ public:
+  static Result<std::unique_ptr<CacheStore>> Create(const Plan& plan);
+
+  Tensor Get(int cache) const override { return caches_[cache].tensor; }
+  int64_t size_bytes() const override;
+  void CopyBlock(int group, int64_t from, int64_t to, int64_t rows) override;
+
+ private:
+  struct Cache {
+    AlignedBuffer buffer;
+    Tensor tensor;
+    int group = 0;
+  };
+  std::vector<Cache> caches_;
+};
+
+}  // namespace fathom

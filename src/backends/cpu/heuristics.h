@@ -1,0 +1,41 @@
+// Every choice between kernels and every tuned size of the cpu backend. Kernels never decide; the
+// figures behind the numbers are in docs/kernels.md.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "backends/cpu/kernel.h"
+
+namespace fathom {
+
+// Activations that a float32 GEMM keeps in L2 while the weights pass by.
+inline constexpr size_t kGemmActivationBytes = size_t{1} << 20;
+// The same for the bf16 GEMMs.
+inline constexpr size_t kBf16GemmActivationBytes = size_t{1} << 20;
+// Keys of one sequence that one work item of decode attention takes. Fixed, so that results do not
+// depend on the number of threads.
+inline constexpr int64_t kAttentionChunkKeys = 128;
+// Steps of fewer tokens run their small operations on the last worker that arrives at the barrier
+// instead of dividing them.
+inline constexpr int64_t kSerialTokens = 4;
+
+// What a node runs for a number of rows of its first input.
+struct KernelStage {
+  int64_t max_rows = 0;               // up to and including
+  const CpuKernel* kernel = nullptr;  // null: the operation's reference on one worker
+};
+
+// The kernels of a call whose shapes are the plan's largest, for features that are allowed: stages of
+// growing max_rows, the last one reaching the call's rows. attn_implementation: Plan's.
+std::vector<KernelStage> ChooseKernels(std::span<const CpuKernel> kernels, CpuFeatures allowed,
+                                       const OpRecord& op, const OpCall& call,
+                                       std::string_view attn_implementation);
+
+// Is the operation small for this many tokens: run by one worker inside the barrier?
+bool RunsOnOneWorker(std::string_view op, int64_t num_tokens);
+
+}  // namespace fathom

@@ -1,0 +1,10 @@
+# A backend is a folder NAME with a NAME.cc that defines `const BackendRecord& backend_NAME()`.
+file(GLOB backend_folders CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/backends/*)
+set(backend_files "")
+foreach(folder ${backend_folders})
+  get_filename_component(backend_name ${folder} NAME)
+  if(EXISTS ${folder}/${backend_name}.cc)
+    list(APPEND backend_files ${folder}/${backend_name}.cc)
+  endif()
+endforeach()
+fathom_registry(${target} backend BackendRecord "backends/backend.h" AllBackends ${backend_files})

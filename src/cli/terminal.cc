@@ -1,0 +1,61 @@
+#include "cli/terminal.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+
+namespace fathom {
+namespace {
+
+volatile std::sig_atomic_t interrupt_count = 0;
+struct sigaction old_action;
+
+void OnInterrupt(int) {
+  // A third Ctrl-C before anybody looked ends the program: nothing may hang beyond the user's
+  // reach.
+  interrupt_count = interrupt_count + 1;
+  if (interrupt_count >= 3) _exit(static_cast<int>(StatusCode::kInterrupted));
+}
+
+}  // namespace
+
+bool StdinIsTerminal() { return isatty(STDIN_FILENO) != 0; }
+bool StdoutIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
+bool StderrIsTerminal() { return isatty(STDERR_FILENO) != 0; }
+
+Status WriteOut(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return Status::RunTime(fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
+  }
+  return Status::Ok();
+}
+
+InterruptGuard::InterruptGuard() {
+  Clear();
+  struct sigaction action = {};
+  action.sa_handler = OnInterrupt;
+  sigaction(SIGINT, &action, &old_action);
+}
+
+InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &old_action, nullptr); }
+
+bool InterruptGuard::interrupted() { return interrupt_count > 0; }
+void InterruptGuard::Clear() { interrupt_count = 0; }
+
+std::string FormatBytes(double bytes) {
+  if (bytes < 1e6) return fmt::format("{:.0f} KB", bytes / 1e3);
+  if (bytes < 1e9) return fmt::format("{:.0f} MB", bytes / 1e6);
+  return fmt::format("{:.2f} GB", bytes / 1e9);
+}
+
+std::string FormatCount(double count) {
+  if (count < 1e6) return fmt::format("{:.1f} K", count / 1e3);
+  if (count < 1e9) return fmt::format("{:.1f} M", count / 1e6);
+  return fmt::format("{:.2f} B", count / 1e9);
+}
+
+}  // namespace fathom

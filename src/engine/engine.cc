@@ -1,0 +1,343 @@
+#include "fathom/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "backends/backend.h"
+#include "base/log.h"
+#include "checkpoint/model_config.h"
+#include "engine/engine_limits.h"
+#include "engine/generation_settings.h"
+#include "engine/kv_cache.h"
+#include "engine/plan_builder.h"
+#include "engine/scheduler.h"
+#include "engine/sequence.h"
+#include "engine/step_runner.h"
+#include "sampling/sampler.h"
+
+namespace fathom {
+
+struct Engine::State {
+  std::shared_ptr<const Model> model;
+  EngineLimits limits;
+  std::shared_ptr<CacheStore> store;
+  std::unique_ptr<KvCache> cache;
+  std::unique_ptr<StepRunner> runner;
+  std::unique_ptr<Scheduler> scheduler;
+  EngineStats stats;
+  RequestId next_id = 1;
+  std::vector<StepEvent> kept;  // events that Generate saw of other requests
+  std::vector<ScheduledTokens> step;
+  ScoreRow row;
+  TokenDistribution distribution;
+  SamplingArm arm = SamplingArm::kPartial;
+
+  Status CheckRequest(const Request& request) const;
+  Status CheckPrompt(std::span<const int32_t> ids, int64_t room) const;
+  Result<int32_t> Choose(const Sequence& sequence, std::span<const float> logits);
+  void Advance(Sequence& sequence, std::span<const float> logits, std::vector<StepEvent>& events);
+  void Finish(Sequence& sequence, FinishReason reason, StepEvent& event);
+  void CountStep(double seconds);
+};
+
+std::string_view FinishReasonName(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kNone:
+      break;
+    case FinishReason::kStop:
+      return "stop";
+    case FinishReason::kLength:
+      return "length";
+    case FinishReason::kError:
+      return "error";
+    case FinishReason::kCancelled:
+      return "cancelled";
+  }
+  return "";
+}
+
+Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Model> model,
+                                               NoticeSink* notices) {
+  auto state = std::make_unique<State>();
+  state->model = std::move(model);
+  const Model& loaded = *state->model;
+  FATHOM_ASSIGN(state->limits, ComputeLimits(loaded, notices));
+  const EngineLimits& limits = state->limits;
+  // The caches know their number of blocks; a bucket's capacity is no matter of theirs.
+  const Plan plan = PlanForBucket(loaded.plan(), loaded.options(), {}, limits.num_blocks);
+  FATHOM_ASSIGN(state->store, loaded.backend().CreateCaches(plan));
+  CacheStore* store = state->store.get();
+  state->cache =
+      std::make_unique<KvCache>(loaded.graph().groups, limits.num_blocks,
+                                [store](int group, int64_t from, int64_t to, int64_t rows) {
+                                  store->CopyBlock(group, from, to, rows);
+                                });
+  FATHOM_ASSIGN(state->runner, StepRunner::Create(loaded, *state->cache, state->store,
+                                                  limits.buckets, limits.max_sequences,
+                                                  KvCache::BlocksFor(limits.context_length)));
+  state->scheduler =
+      std::make_unique<Scheduler>(SchedulerLimits{.max_tokens = limits.buckets.back(),
+                                                  .max_sequences = limits.max_sequences,
+                                                  .max_blocks = limits.num_blocks},
+                                  *state->cache);
+  state->arm = loaded.options().IsOn("top_k") ? SamplingArm::kPartial : SamplingArm::kFullSort;
+  return std::unique_ptr<Engine>(new Engine(std::move(state)));
+}
+
+const Model& Engine::model() const { return *state_->model; }
+const EngineStats& Engine::stats() const { return state_->stats; }
+bool Engine::has_work() const { return state_->scheduler->has_work() || !state_->kept.empty(); }
+std::span<const KernelChoice> Engine::kernels() const { return state_->runner->kernels(); }
+int64_t Engine::cache_bytes() const { return state_->store->size_bytes(); }
+int64_t Engine::activation_bytes() const { return state_->runner->arena_bytes(); }
+
+// `room`: tokens that must fit behind the prompt.
+Status Engine::State::CheckPrompt(std::span<const int32_t> ids, int64_t room) const {
+  if (ids.empty()) return Status::Usage("prompt", "is empty", "give at least one token");
+  for (const int32_t id : ids) {
+    if (id >= 0 && id < model->vocab_size()) continue;
+    return Status::Usage("ids", fmt::format("token id {} is not below the vocabulary's {}", id,
+                                            model->vocab_size()));
+  }
+  const auto length = static_cast<int64_t>(ids.size());
+  if (length + room > limits.context_length) {
+    return Status::RunTime(fmt::format("the prompt has {} tokens, the context {}{}", length,
+                                       limits.context_length, room > 0 ? " with the answer" : ""),
+                           "shorten the prompt, or raise --context-length where the model allows");
+  }
+  return Status::Ok();
+}
+
+Status Engine::State::CheckRequest(const Request& request) const {
+  FATHOM_TRY(CheckPrompt(request.prompt_ids, 1));
+  FATHOM_TRY(ValidateSampling(request.sampling, model->vocab_size()));
+  if (request.max_new_tokens.value_or(1) < 1) {
+    return Status::Usage("max_new_tokens", fmt::format("{} is below 1", *request.max_new_tokens));
+  }
+  const int sequences = request.num_return_sequences;
+  if (sequences < 1 || sequences > limits.max_sequences) {
+    return Status::Usage("num_return_sequences", fmt::format("{} is not between 1 and {}",
+                                                             sequences, limits.max_sequences));
+  }
+  if (sequences > 1 && !request.sampling.do_sample) {
+    return Status::Usage("num_return_sequences",
+                         fmt::format("{}, but greedy decoding yields 1", sequences),
+                         "switch on do_sample");
+  }
+  if (!request.stop_strings.empty() && model->tokenizer() == nullptr) {
+    return Status::Usage("stop", "a stop string needs a tokenizer, and the model has none");
+  }
+  return Status::Ok();
+}
+
+Result<RequestId> Engine::Submit(Request request) {
+  State& state = *state_;
+  FATHOM_TRY(state.CheckRequest(request));
+  auto entry = std::make_shared<RequestState>();
+  entry->prompt_length = static_cast<int64_t>(request.prompt_ids.size());
+  entry->length_limit = LengthLimit(request, state.model->config().max_position_embeddings,
+                                    state.limits.context_length);
+  if (entry->length_limit <= entry->prompt_length) {
+    return Status::Usage("max_length",
+                         fmt::format("{} leaves no room after a prompt of {} tokens",
+                                     entry->length_limit, entry->prompt_length),
+                         "give max_new_tokens");
+  }
+  entry->reserved_blocks = request.num_return_sequences * KvCache::BlocksFor(entry->length_limit);
+  if (entry->reserved_blocks > state.limits.num_blocks) {
+    return Status::RunTime(
+        fmt::format("{} sequences of {} tokens need {} cache blocks, there are {}",
+                    request.num_return_sequences, entry->length_limit, entry->reserved_blocks,
+                    state.limits.num_blocks),
+        "ask for fewer or shorter sequences");
+  }
+  request.sampling.max_length = entry->length_limit;
+  request.use_cache = request.use_cache && state.model->options().IsOn("use_cache");
+  entry->processors = ActiveProcessors(request.sampling);
+  entry->request = std::move(request);
+  entry->id = state.next_id++;
+  entry->submitted = Clock::now();
+  state.scheduler->Add(entry);
+  return entry->id;
+}
+
+void Engine::Cancel(RequestId id) { state_->scheduler->Cancel(id); }
+
+// The next token of a sequence from its row of logits.
+Result<int32_t> Engine::State::Choose(const Sequence& sequence, std::span<const float> logits) {
+  const RequestState& request = *sequence.state;
+  const SamplingParams& params = request.request.sampling;
+  if (!params.remove_invalid_values) FATHOM_TRY(CheckFinite(logits));
+  if (!params.do_sample && request.processors.empty()) return Argmax(logits);
+  row.Assign(logits);
+  const RowContext context{params, sequence.ids, request.prompt_length};
+  FATHOM_TRY(ProcessRow(request.processors, context, arm, row));
+  if (!params.do_sample) return Argmax(row);
+  Distribution(row, distribution);
+  return PickToken(distribution,
+                   UniformDraw(request.request.seed, sequence.index, sequence.ids.size()));
+}
+
+void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& event) {
+  const RequestState& request = *sequence.state;
+  event.finish_reason = reason;
+  if (request.request.want_text) event.text += sequence.text.Finish();
+  const auto now = Clock::now();
+  const bool any = sequence.length() > request.prompt_length;
+  event.timings = {
+      .prompt_tokens = request.prompt_length,
+      .new_tokens = sequence.length() - request.prompt_length,
+      .queue_ms = MillisecondsBetween(request.submitted, sequence.started),
+      .prefill_ms = MillisecondsBetween(sequence.started, any ? sequence.first_token : now),
+      .decode_ms = any ? MillisecondsBetween(sequence.first_token, now) : 0,
+  };
+  scheduler->Remove(sequence);
+}
+
+void Engine::State::Advance(Sequence& sequence, std::span<const float> logits,
+                            std::vector<StepEvent>& events) {
+  const RequestState& request = *sequence.state;
+  const SamplingParams& params = request.request.sampling;
+  StepEvent& event = events.emplace_back();
+  event.request = request.id;
+  event.sequence = sequence.index;
+  const Result<int32_t> chosen = Choose(sequence, logits);
+  if (!chosen.ok()) {
+    event.status = chosen.status();
+    return Finish(sequence, FinishReason::kError, event);
+  }
+  const int32_t id = *chosen;
+  if (sequence.in_prompt()) sequence.first_token = Clock::now();
+  sequence.ids.push_back(id);
+  event.new_ids.push_back(id);
+  const bool eos = !request.request.ignore_eos &&
+                   std::ranges::find(params.eos_token_id, id) != params.eos_token_id.end();
+  // The token that ends a text is no part of it, special to the tokenizer or not.
+  if (!eos || !request.request.skip_special_tokens) {
+    std::string text = sequence.text.Push(id);
+    if (request.request.want_text) event.text = std::move(text);
+  }
+  if (eos || sequence.text.stopped()) return Finish(sequence, FinishReason::kStop, event);
+  if (sequence.length() >= request.length_limit) {
+    return Finish(sequence, FinishReason::kLength, event);
+  }
+  if (!request.request.use_cache) cache->Truncate(sequence.cache, 0);
+}
+
+void Engine::State::CountStep(double seconds) {
+  int64_t prompt_tokens = 0, decode_tokens = 0;
+  for (const ScheduledTokens& tokens : step) {
+    const bool decode = tokens.count == 1 && !tokens.sequence->in_prompt();
+    (decode ? decode_tokens : prompt_tokens) += tokens.count;
+  }
+  ++stats.steps;
+  stats.prompt_tokens += prompt_tokens;
+  stats.decode_tokens += decode_tokens;
+  (prompt_tokens > 0 ? stats.prefill_seconds : stats.decode_seconds) += seconds;
+}
+
+Result<std::vector<StepEvent>> Engine::Step() {
+  State& state = *state_;
+  std::vector<StepEvent> events = std::exchange(state.kept, {});
+  const Tokenizer* tokenizer = state.model->tokenizer();
+  state.scheduler->Schedule(tokenizer, state.step);
+  if (state.step.empty()) return events;
+  const auto begin = Clock::now();
+  FATHOM_ASSIGN(const std::span<const float> logits, state.runner->Run(state.step));
+  const auto ran = Clock::now();
+  state.CountStep(MillisecondsBetween(begin, ran) / 1e3);
+  const auto vocab = static_cast<size_t>(state.model->vocab_size());
+  size_t row = 0;
+  for (const ScheduledTokens& tokens : state.step) {
+    if (!tokens.wants_logits) continue;
+    const auto row_logits = logits.subspan(row++ * vocab, vocab);
+    // The prompt ran once; each further sequence starts from its cache and its last logits.
+    Sequence& first = *tokens.sequence;
+    std::vector<Sequence*> sequences = {&first};
+    if (first.in_prompt() && first.index == 0) {
+      for (int i = 1; i < first.state->request.num_return_sequences; ++i) {
+        sequences.push_back(&state.scheduler->Fork(first, i, tokenizer));
+      }
+    }
+    for (Sequence* sequence : sequences) state.Advance(*sequence, row_logits, events);
+  }
+  state.stats.sampling_seconds += MillisecondsBetween(ran, Clock::now()) / 1e3;
+  return events;
+}
+
+Result<std::vector<GeneratedSequence>> Engine::Generate(
+    Request request, const std::function<bool(const StepEvent&)>& on_event) {
+  std::vector<GeneratedSequence> results(std::max(request.num_return_sequences, 1));
+  FATHOM_ASSIGN(const RequestId id, Submit(std::move(request)));
+  size_t finished = 0;
+  std::vector<StepEvent> others;
+  while (finished < results.size()) {
+    auto events = Step();
+    if (!events.ok()) {
+      Cancel(id);
+      state_->kept = std::move(others);
+      return std::move(events).status();
+    }
+    bool cancelled = false;
+    for (StepEvent& event : *events) {
+      if (event.request != id) {
+        others.push_back(std::move(event));
+        continue;
+      }
+      GeneratedSequence& result = results[event.sequence];
+      result.ids.insert(result.ids.end(), event.new_ids.begin(), event.new_ids.end());
+      result.text += event.text;
+      result.finish_reason = event.finish_reason;
+      result.status = event.status;
+      result.timings = event.timings;
+      finished += event.finished();
+      if (on_event && !cancelled) cancelled = !on_event(event);
+    }
+    if (!cancelled) continue;
+    Cancel(id);
+    for (GeneratedSequence& result : results) {
+      if (result.finish_reason == FinishReason::kNone) {
+        result.finish_reason = FinishReason::kCancelled;
+      }
+    }
+    break;
+  }
+  state_->kept = std::move(others);
+  return results;
+}
+
+Status Engine::Score(std::span<const int32_t> ids,
+                     const std::function<void(int64_t, std::span<const float>)>& on_rows) {
+  State& state = *state_;
+  FATHOM_TRY(state.CheckPrompt(ids, 0));
+  const int64_t needed = KvCache::BlocksFor(static_cast<int64_t>(ids.size()));
+  if (state.scheduler->reserved_blocks() + needed > state.limits.num_blocks) {
+    return Status::RunTime(
+        fmt::format("{} tokens need {} cache blocks, {} are free", ids.size(), needed,
+                    state.limits.num_blocks - state.scheduler->reserved_blocks()),
+        "wait for the running requests");
+  }
+  auto request = std::make_shared<RequestState>();
+  request->request.prompt_ids.assign(ids.begin(), ids.end());
+  Sequence sequence(request, 0, nullptr);
+  sequence.cache = state.cache->Create();
+  Status status;
+  while (state.cache->length(sequence.cache) < sequence.length() && status.ok()) {
+    const int64_t first = state.cache->length(sequence.cache);
+    const int64_t count = std::min(sequence.length() - first, state.runner->scoring_tokens());
+    const ScheduledTokens tokens{&sequence, count, false};
+    const auto rows = state.runner->Run({&tokens, 1}, true);
+    status = rows.status();
+    if (rows.ok()) on_rows(first, *rows);
+  }
+  state.cache->Free(sequence.cache);
+  return status;
+}
+
+}  // namespace fathom

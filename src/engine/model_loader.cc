@@ -1,0 +1,241 @@
+// Model::Load: everything is checked, and its memory forecast, before weights are brought in.
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+
+#include "engine/engine_limits.h"
+#include "engine/model_state.h"
+#include "engine/plan_builder.h"
+#include "engine/random_weights.h"
+#include "engine/weight_loader.h"
+#include "engine/weight_sources.h"
+#include "fathom/machine.h"
+
+namespace fathom {
+
+namespace {
+
+constexpr std::array<std::string_view, 13> kRows = {"low_cpu_mem_usage",
+                                                    "use_fast",
+                                                    "inference_mode",
+                                                    "float32_matmul_precision",
+                                                    "use_cache",
+                                                    "output_attentions",
+                                                    "output_hidden_states",
+                                                    "top_k",
+                                                    "cudnn_benchmark",
+                                                    "compile",
+                                                    "dtype",
+                                                    "device_map",
+                                                    "attn_implementation"};
+
+Status CheckRows(const EngineOptions& options) {
+  for (const auto* rows : {&options.disabled, &options.enabled, &options.required}) {
+    for (const std::string& row : *rows) {
+      if (std::ranges::find(kRows, row) != kRows.end()) continue;
+      return Status::Usage(row, "is no optimization",
+                           fmt::format("known are {}", fmt::join(kRows, ", ")));
+    }
+  }
+  for (const std::string& row : options.required) {
+    if (options.IsOn(row)) continue;
+    return Status::RunTime(fmt::format("{} is required, but --disable turns it off", row));
+  }
+  return Status::Ok();
+}
+
+Status CheckChoice(std::string_view option, const std::string& value,
+                   std::initializer_list<std::string_view> known) {
+  if (std::ranges::find(known, value) != known.end()) return Status::Ok();
+  return Status::Usage(std::string(option),
+                       fmt::format("{} is none of {}", value, fmt::join(known, ", ")));
+}
+
+Status CheckOptions(const EngineOptions& options) {
+  FATHOM_TRY(CheckRows(options));
+  FATHOM_TRY(CheckChoice("--float32-matmul-precision", options.float32_matmul_precision,
+                         {"highest", "high", "medium"}));
+  if (!options.attn_implementation.empty()) {
+    FATHOM_TRY(CheckChoice("--attn-implementation", options.attn_implementation,
+                           {"eager", "sdpa", "flash_attention_2"}));
+  }
+  if (options.context_length < 0) {
+    return Status::Usage("--context-length", fmt::format("{} is negative", options.context_length));
+  }
+  return Status::Ok();
+}
+
+// Whether the folder brings a tokenizer, of whatever kind.
+bool HasTokenizer(const std::string& folder) {
+  for (const char* name : {"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"}) {
+    std::error_code error;
+    if (std::filesystem::exists(std::filesystem::path(folder) / name, error)) return true;
+  }
+  return false;
+}
+
+int64_t CountParameters(const Graph& graph) {
+  int64_t count = 0;
+  for (const WeightRecipe& recipe : graph.weights) {
+    count += recipe.role == WeightRole::kVector ? recipe.rows : recipe.rows * recipe.cols;
+  }
+  return count;
+}
+
+}  // namespace
+
+class ModelLoader {
+ public:
+  ModelLoader(const std::string& path, const EngineOptions& options, NoticeSink* notices)
+      : notices_(notices), state_(std::make_unique<Model::State>()) {
+    state_->path = path;
+    state_->options = options;
+  }
+
+  Result<std::shared_ptr<const Model>> Load() {
+    const auto begin = std::chrono::steady_clock::now();
+    FATHOM_TRY(CheckOptions(state_->options));
+    FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
+    FATHOM_TRY(ReadConfig(file));
+    FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
+    FATHOM_TRY(CreateTheBackend());
+    FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
+    FATHOM_TRY(ReadTokenizer());
+    state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
+    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
+    FATHOM_TRY(PlanWeights(std::move(graph)));
+    FATHOM_TRY(CheckMemory());
+    FATHOM_ASSIGN(state_->weights,
+                  LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
+                              state_->plan.weights, located_, state_->plan.cache_dtype,
+                              state_->options.IsOn("low_cpu_mem_usage"), notices_));
+    return Finish(begin);
+  }
+
+  // The shape of a config with random weights.
+  Result<std::shared_ptr<const Model>> MakeRandom(std::string_view config_json, uint64_t seed) {
+    const auto begin = std::chrono::steady_clock::now();
+    FATHOM_TRY(CheckOptions(state_->options));
+    FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
+    FATHOM_TRY(ReadConfig(file));
+    FATHOM_TRY(CreateTheBackend());
+    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    located_.resize(graph.weights.size());
+    FATHOM_TRY(PlanWeights(std::move(graph)));
+    FATHOM_TRY(CheckMemory());
+    FATHOM_ASSIGN(state_->weights, LoadRandomWeights(*state_->backend, *state_->plan.graph,
+                                                     state_->plan.weights, seed));
+    return Finish(begin);
+  }
+
+ private:
+  std::shared_ptr<const Model> Finish(std::chrono::steady_clock::time_point begin) {
+    const auto end = std::chrono::steady_clock::now();
+    state_->load_ms = std::chrono::duration<double, std::milli>(end - begin).count();
+    return std::shared_ptr<const Model>(new Model(std::move(state_)));
+  }
+
+  Status ReadConfig(const ConfigFile& file) {
+    FATHOM_ASSIGN(state_->architecture, FindArchitecture(file));
+    FATHOM_ASSIGN(state_->config, state_->architecture->parse_config(file));
+    ModelConfig& config = state_->config;
+    Tell(file.notices);
+    Tell(config.notices);
+    if (!config.quantization_method.empty()) {
+      return Status::BadFile(
+          config.file, "quantization_config",
+          fmt::format("the method {} is not supported", config.quantization_method), "",
+          "use the model's unquantized files");
+    }
+    const int64_t asked = state_->options.context_length;
+    state_->context_length = asked > 0 ? asked : config.max_position_embeddings;
+    if (asked > config.max_position_embeddings && notices_ != nullptr) {
+      notices_->Warn(
+          fmt::format("a context of {} tokens goes beyond the {} the model was made "
+                      "for",
+                      asked, config.max_position_embeddings));
+    }
+    return Status::Ok();
+  }
+
+  Status CreateTheBackend() {
+    machine_ = DetectMachine({.gpus = false});
+    EngineOptions& options = state_->options;
+    FATHOM_ASSIGN(state_->backend, CreateBackend(options.backend, machine_,
+                                                 {.threads = options.threads, .isa = options.isa}));
+    const BackendInfo& info = state_->backend->info();
+    options.threads = info.threads;
+    options.isa = info.isa;
+    return Status::Ok();
+  }
+
+  Status ReadTokenizer() {
+    if (!state_->options.load_tokenizer || !HasTokenizer(state_->path)) return Status::Ok();
+    FATHOM_ASSIGN(Tokenizer tokenizer, Tokenizer::OpenFolder(state_->path));
+    state_->tokenizer = std::move(tokenizer);
+    return Status::Ok();
+  }
+
+  // The types in which the weights are held and the graph runs.
+  Status PlanWeights(Graph graph) {
+    EngineOptions& options = state_->options;
+    FATHOM_ASSIGN(const DType dtype,
+                  ResolveDType(options, state_->config, state_->checkpoint, notices_));
+    options.dtype = TorchName(dtype);
+    state_->vocab_size = graph.vocab_size;
+    FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
+    return Status::Ok();
+  }
+
+  Status CheckMemory() {
+    const Plan& plan = state_->plan;
+    const WeightForecast forecast = ForecastWeights(*plan.graph, plan.weights, located_);
+    ModelMemory& memory = state_->memory;
+    memory.weights_bytes = forecast.owned_bytes + forecast.mapped_bytes;
+    memory.cache_bytes_per_token = CacheBytesPerToken(*plan.graph, plan.cache_dtype);
+    memory.parameters = CountParameters(*plan.graph);
+    const EngineOptions& options = state_->options;
+    const int64_t sequences = std::min(options.max_sequences, options.chunk_tokens);
+    const StepSizes largest{.num_tokens = options.chunk_tokens,
+                            .num_sequences = sequences,
+                            .num_logit_rows = sequences,
+                            .max_blocks = 1};
+    memory.activation_bytes = PlanForBucket(plan, options, largest, 1).memory.arena_bytes;
+    const auto usable = static_cast<int64_t>(machine_.memory.usable_bytes);
+    const int64_t needed = forecast.owned_bytes + memory.activation_bytes;
+    if (usable > 0 && needed > usable) {
+      return Status::RunTime(
+          fmt::format("the model needs {:.1f} GB of memory, {:.1f} GB are usable",
+                      static_cast<double>(needed) / 1e9, static_cast<double>(usable) / 1e9),
+          "close other programs, or choose a smaller model or dtype");
+    }
+    return Status::Ok();
+  }
+
+  void Tell(const std::vector<std::string>& texts) {
+    if (notices_ == nullptr) return;
+    for (const std::string& text : texts) notices_->Warn(text);
+  }
+
+  NoticeSink* notices_;
+  std::unique_ptr<Model::State> state_;
+  Machine machine_;
+  std::vector<LocatedWeight> located_;
+};
+
+Result<std::shared_ptr<const Model>> Model::Load(const std::string& path,
+                                                 const EngineOptions& options,
+                                                 NoticeSink* notices) {
+  return ModelLoader(path, options, notices).Load();
+}
+
+Result<std::shared_ptr<const Model>> Model::Random(std::string_view config_json,
+                                                   const EngineOptions& options, uint64_t seed,
+                                                   NoticeSink* notices) {
+  return ModelLoader("random weights", options, notices).MakeRandom(config_json, seed);
+}
+
+}  // namespace fathom

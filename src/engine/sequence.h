@@ -1,0 +1,68 @@
+// Sequence: one text in the making. Request state that its sequences share is in RequestState.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/kv_cache.h"
+#include "engine/stop_matcher.h"
+#include "fathom/engine.h"
+#include "fathom/text.h"
+#include "sampling/processor.h"
+
+namespace fathom {
+
+using Clock = std::chrono::steady_clock;
+
+inline double MillisecondsBetween(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+struct RequestState {
+  RequestId id = 0;
+  Request request;
+  std::vector<const LogitsProcessor*> processors;
+  int64_t prompt_length = 0;
+  int64_t length_limit = 0;     // of each sequence, prompt included
+  int64_t reserved_blocks = 0;  // of each group, for all its sequences
+  int alive = 0;                // sequences not finished
+  Clock::time_point submitted;
+};
+
+// The text of the ids, as far as it is certain.
+class TextStream {
+ public:
+  TextStream(const Tokenizer* tokenizer, const Request& request);
+
+  std::string Push(int32_t id);
+  std::string Finish();
+  bool stopped() const { return stops_.matched(); }
+
+ private:
+  std::optional<StreamDecoder> decoder_;
+  StopMatcher stops_;
+};
+
+struct Sequence {
+  std::shared_ptr<RequestState> state;
+  int index = 0;  // within the request
+  std::vector<int32_t> ids;
+  KvCache::Handle cache = -1;
+  TextStream text;
+  Clock::time_point started, first_token;
+
+  Sequence(std::shared_ptr<RequestState> request, int sequence_index, const Tokenizer* tokenizer)
+      : state(std::move(request)),
+        index(sequence_index),
+        ids(state->request.prompt_ids),
+        text(tokenizer, state->request) {}
+
+  int64_t length() const { return static_cast<int64_t>(ids.size()); }
+  bool in_prompt() const { return length() == state->prompt_length; }
+};
+
+}  // namespace fathom

@@ -1,0 +1,69 @@
+#include <cmath>
+
+#include "ops/op.h"
+#include "ops/record_tools.h"
+
+namespace fathom {
+namespace {
+
+Result<std::vector<Shape>> InferShapes(const Attributes&, std::span<const Shape> inputs) {
+  if (inputs.size() != 2 || inputs[0].rank != 2 || inputs[1] != Shape{inputs[0][1]}) {
+    return ShapesDoNotFit("rms_norm", inputs);
+  }
+  return std::vector<Shape>{inputs[0]};
+}
+
+void Reference(const OpCall& call) {
+  const Tensor& x = call.inputs[0].tensor;
+  const Tensor& y = call.outputs[0].tensor;
+  const auto* weight = call.inputs[1].tensor.as<float>();
+  const float eps = static_cast<float>(call.attributes->Double("eps"));
+  const float offset = static_cast<float>(call.attributes->Double("weight_offset", 0));
+  const int64_t n = x.shape[1];
+  for (int64_t t = 0; t < x.shape[0]; ++t) {
+    const float* in = x.row<float>(t);
+    float* out = y.row<float>(t);
+    const float mean = DotProduct(in, in, n) / static_cast<float>(n);
+    const float factor = 1.0f / std::sqrt(mean + eps);
+    for (int64_t i = 0; i < n; ++i) out[i] = in[i] * factor * (offset + weight[i]);
+  }
+}
+
+OpCost Cost(const Attributes&, std::span<const Shape> inputs, std::span<const Shape>) {
+  const double elements = Elements(inputs[0]);
+  return {.flops = 5 * elements, .bytes = 4 * (2 * elements + Elements(inputs[1]))};
+}
+
+std::vector<OpTestCase> TestCases() {
+  const auto make = [](std::string name, int64_t rows, int64_t n, double eps, double weight_offset,
+                       double high) {
+    return OpTestCase{std::move(name),
+                      {{"eps", eps}, {"weight_offset", weight_offset}},
+                      {TestActivation(rows, n, -high, high), TestVector(n)},
+                      {{rows, n}}};
+  };
+  return {make("one_token", 1, 64, 1e-6, 0, 1),     make("odd_sizes", 7, 51, 1e-5, 0, 3),
+          make("wide", 33, 1024, 1e-6, 0, 1),       make("offset_of_gemma", 5, 96, 1e-6, 1, 10),
+          make("eps_matters", 3, 40, 1e-2, 0, 0.1), make("one_element", 2, 1, 1e-6, 0, 1),
+          make("no_token", 0, 64, 1e-6, 0, 1)};
+}
+
+}  // namespace
+
+// LlamaRMSNorm; with weight_offset 1 GemmaRMSNorm.
+const OpRecord& op_rms_norm() {
+  static const OpRecord record{
+      .name = "rms_norm",
+      .formula = "y = x * rsqrt(mean(x^2) + eps) * (weight_offset + weight)",
+      .inputs = {{"x", PortKind::kActivation, "[num_tokens, n]"},
+                 {"weight", PortKind::kVector, "[n]"}},
+      .outputs = {{"y", PortKind::kActivation, "[num_tokens, n]"}},
+      .infer_shapes = InferShapes,
+      .reference = Reference,
+      .cost = Cost,
+      .test_cases = TestCases,
+  };
+  return record;
+}
+
+}  // namespace fathom

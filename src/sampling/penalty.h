@@ -1,0 +1,22 @@
+// What repetition_penalty and encoder_repetition_penalty share.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "sampling/processor.h"
+
+namespace fathom {
+
+// Scores of the tokens in `ids`, each once: times the penalty below zero, divided by it above.
+inline void Penalize(std::span<const int32_t> ids, float penalty, ScoreRow& row) {
+  const auto done = row.Mask(row.size(), 0);
+  for (const int32_t id : ids) {
+    if (!row.Has(id) || done[id]) continue;
+    done[id] = 1;
+    float& score = row.at(id);
+    score = score < 0 ? score * penalty : score / penalty;
+  }
+}
+
+}  // namespace fathom

@@ -1,0 +1,49 @@
+#include <algorithm>
+#include <cmath>
+
+#include "sampling/cutoff.h"
+#include "sampling/processor.h"
+
+namespace fathom {
+
+namespace {
+
+// EtaLogitsWarper (Hewitt et al. 2022).
+float Cutoff(const RowContext& context, const ScoreRow& row) {
+  const float normalizer = row.LogSumExp();
+  double entropy = 0;
+  for (const float score : row.scores()) {
+    if (score == kRemoved) continue;
+    const float log_p = score - normalizer;
+    entropy -= log_p * ExpNegative(std::min(log_p, 0.0f));
+  }
+  const auto epsilon = static_cast<float>(context.params.eta_cutoff);
+  return std::min(epsilon, std::sqrt(epsilon) * std::exp(-static_cast<float>(entropy)));
+}
+
+void Reference(const RowContext& context, ScoreRow& row) {
+  row.KeepDense(ChooseAboveCutoff(Cutoff(context, row), row));
+}
+void Partial(const RowContext& context, ScoreRow& row) {
+  row.KeepCompact(ChooseAboveCutoff(Cutoff(context, row), row));
+}
+
+}  // namespace
+
+const LogitsProcessor& processor_eta_cutoff() {
+  static const LogitsProcessor record{
+      .name = "eta_cutoff",
+      .formula = "-inf where p < min(eta, sqrt(eta) * exp(-entropy)), the best and its ties spared",
+      .order = processor_order::kEtaCutoff,
+      .only_sampling = true,
+      .applies =
+          [](const SamplingParams& params) {
+            return params.eta_cutoff > 0 && params.eta_cutoff < 1;
+          },
+      .reference = Reference,
+      .partial = Partial,
+  };
+  return record;
+}
+
+}  // namespace fathom

@@ -1,0 +1,27 @@
+#include "sampling/processor.h"
+
+namespace fathom {
+
+namespace {
+
+// TemperatureLogitsWarper.
+void Apply(const RowContext& context, ScoreRow& row) {
+  const auto temperature = static_cast<float>(context.params.temperature);
+  for (float& score : row.scores()) score /= temperature;
+}
+
+}  // namespace
+
+const LogitsProcessor& processor_temperature() {
+  static const LogitsProcessor record{
+      .name = "temperature",
+      .formula = "score / temperature",
+      .order = processor_order::kTemperature,
+      .only_sampling = true,
+      .applies = [](const SamplingParams& params) { return params.temperature != 1.0; },
+      .reference = Apply,
+  };
+  return record;
+}
+
+}  // namespace fathom

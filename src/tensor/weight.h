@@ -1,0 +1,57 @@
+// Weight: what a linear layer multiplies by, or an embedding looks up in: a matrix [rows, cols] =
+// [out_features, in_features] in one of the formats below.
+//
+//   kDense: row-major, element (r, c) at r * row_stride + c. The checkpoint's own bytes (mapped),
+//     or a converted copy.
+//
+//   kPanel16: panels of 16 rows; inside a panel the columns go by pairs, so that one 64-byte line
+//     of 16-bit elements holds a pair of columns for 16 rows, which is at once
+//       - the operand of vdpbf16ps (16 float sums += pair . pair),
+//       - a row of an AMX B tile (a tile = 16 lines = 32 columns x 16 rows),
+//       - two loads of AVX2, four of NEON.
+//     BF16, F16: line (panel p, pair j), 64 bytes: [r0c2j r0c2j+1 r1c2j r1c2j+1 ... r15c2j+1]
+//     F32:       line (panel p, column j), 64 bytes: [r0cj r1cj ... r15cj]
+//     A panel is followed by the next one: element (r, c) of 16-bit types at
+//       (r / 16) * panel_stride + (c / 2) * 32 + (r % 16) * 2 + c % 2,
+//     panel_stride = 16 * cols_padded; cols_padded = cols rounded up to 32 (16-bit types) or 16
+//     (F32), rows up to 16; padding is zero.
+#pragma once
+
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace fathom {
+
+enum class WeightFormat : uint8_t { kDense, kPanel16 };
+
+struct Weight {
+  WeightFormat format = WeightFormat::kDense;
+  DType dtype = DType::kF32;  // of the elements: F32, F16, BF16
+  int64_t rows = 0;           // out_features (vocab_size for an embedding)
+  int64_t cols = 0;           // in_features (hidden_size for an embedding)
+  int64_t stride = 0;         // kDense: elements from row to row; kPanel16: from panel to panel
+  const void* data = nullptr;
+  int64_t size_bytes = 0;  // as held, padding included
+
+  int64_t panels() const { return (rows + 15) / 16; }
+  int64_t cols_padded() const { return stride / 16; }  // kPanel16
+  // What one pass over the matrix must read: elements without padding.
+  int64_t payload_bytes() const { return rows * cols * BytesOf(dtype); }
+};
+
+std::string_view FormatName(WeightFormat format);
+
+// Columns [0, cols) of one row as float32, whatever the format.
+void ReadWeightRow(const Weight& weight, int64_t row, float* out);
+
+// The layout a matrix gets in kPanel16: `stride` and `size_bytes` filled in, data null.
+Weight PlanPanel16(DType dtype, int64_t rows, int64_t cols);
+// Packs rows [first_row, first_row + row_count) of a dense source of F32, F16, BF16 or another type
+// that ConvertToFloat reads (row-major, source_stride elements a row, at any byte), into
+// `destination`, the data of `weight`. first_row is a multiple of 16. Converts where the types
+// differ. Fills the padding.
+void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
+                 int64_t source_stride, int64_t first_row, int64_t row_count, void* destination);
+
+}  // namespace fathom

@@ -1,0 +1,125 @@
+// Byte pair encoding: tokenizers' models/bpe/{model,word,serialization}.rs.
+//
+// A word is cut into symbols (code points), each looked up in the vocabulary; then, again and again,
+// the neighbouring pair of the lowest rank (the leftmost of equals) becomes one symbol.
+// Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units".
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/model.h"
+#include "text/token_table.h"
+
+namespace fathom {
+
+// (left id, right id) -> rank, by open addressing.
+class PairTable {
+ public:
+  static constexpr uint32_t kNoRank = UINT32_MAX;
+
+  explicit PairTable(size_t pair_count = 0);
+  // A repeated pair takes its last rank.
+  void Insert(int32_t left, int32_t right, uint32_t rank);
+  uint32_t Rank(int32_t left, int32_t right) const {
+    const uint64_t key = Key(left, right);
+    for (size_t i = Place(key);; i = (i + 1) & mask_) {
+      if (slots_[i].key == key) return slots_[i].rank;
+      if (slots_[i].rank == kNoRank) return kNoRank;
+    }
+  }
+
+ private:
+  struct Slot {
+    uint64_t key = UINT64_MAX;  // no pair of ids has it
+    uint32_t rank = kNoRank;
+  };
+  static uint64_t Key(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  }
+  size_t Place(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
+
+  std::vector<Slot> slots_;
+  size_t mask_ = 0;
+  int shift_ = 0;
+};
+
+// The pairs of one rank that wait in a long word, by position.
+struct RankBucket {
+  std::vector<uint32_t> positions;  // ascending
+  size_t cursor = 0;                // positions before it are done
+  std::vector<uint32_t> late;       // a heap of those that came out of order
+};
+
+// Buffers of the fast merge, kept from word to word.
+struct MergeScratch {
+  std::vector<int32_t> symbols;
+  std::vector<uint32_t> ranks;  // of the pair that begins at a symbol
+  // For long words:
+  std::vector<uint32_t> previous;  // neighbours
+  std::vector<uint32_t> next;
+  std::vector<uint32_t> bucket_of_rank;  // index into buckets, or kNoBucket
+  std::vector<RankBucket> buckets;       // the first bucket_count are in use
+  size_t bucket_count = 0;
+  std::vector<uint32_t> used_ranks;  // of the buckets in use
+  std::vector<uint32_t> rank_heap;   // ranks whose buckets hold something, the lowest on top
+
+  static constexpr uint32_t kNoBucket = UINT32_MAX;
+  // Gives memory back where a very long word took much.
+  void Trim();
+};
+
+class BpeModel final : public Model {
+ public:
+  static Result<ModelPtr> Make(ModelJson json);
+
+  Status Tokenize(std::string_view word, std::vector<int32_t>& ids) const override;
+  std::optional<int32_t> TokenToId(std::string_view token) const override;
+  std::optional<std::string_view> IdToToken(int32_t id) const override {
+    return vocab_.TokenOf(id);
+  }
+  size_t vocab_size() const override { return vocab_.size(); }
+  int32_t max_id() const override { return vocab_.max_id(); }
+  const BpeModel* AsBpe() const override { return this; }
+
+  bool ignore_merges() const { return ignore_merges_; }
+  const TokenTable& vocab() const { return vocab_; }
+
+  // The same ids as Tokenize, merged by integer ranks without allocations of its own.
+  Status TokenizeFast(std::string_view word, MergeScratch& scratch,
+                      std::vector<int32_t>& ids) const;
+  // Merges scratch.symbols in place until no pair has a rank.
+  void Merge(MergeScratch& scratch) const;
+
+  // True where every byte of a byte-level word is a symbol of its own: then words need not be written
+  // in the byte-level alphabet. byte_symbol(b): its id, or -1 where the byte is dropped.
+  bool is_plain_byte_level() const { return is_plain_byte_level_; }
+  int32_t byte_symbol(uint8_t byte) const { return byte_symbols_[byte]; }
+
+ private:
+  // Appends the symbols of a word (merge_word): vocabulary, byte fallback, unknown token.
+  Status AppendSymbols(std::string_view word, std::vector<int32_t>& symbols) const;
+  bool AppendByteFallback(std::string_view symbol, std::vector<int32_t>& symbols) const;
+  Status ReadMerges(const ModelJson& json);
+  void FindByteSymbols();
+  void MergeShort(MergeScratch& scratch) const;
+  void MergeLong(MergeScratch& scratch) const;
+  // Merges from the bucket of a rank until it is empty or a lower rank appears.
+  void MergeBucket(uint32_t rank, MergeScratch& scratch) const;
+
+  TokenTable vocab_;
+  PairTable pairs_;
+  std::vector<int32_t> merged_;  // the id that the merge of a rank makes
+  std::string prefix_;           // continuing_subword_prefix, "" where there is none
+  std::string suffix_;           // end_of_word_suffix
+  std::optional<std::string> unk_token_;
+  bool fuse_unk_ = false;
+  bool byte_fallback_ = false;
+  bool ignore_merges_ = false;
+  bool is_plain_byte_level_ = false;
+  int32_t byte_symbols_[256] = {};
+};
+
+}  // namespace fathom

@@ -1,0 +1,257 @@
+#include "fathom/sampling.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <random>
+
+#include "sampling/philox.h"
+#include "sampling/processor.h"
+#include "sampling/sampler.h"
+#include "sampling/select.h"
+
+namespace fathom {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<float> RandomLogits(std::mt19937& random, int size, bool with_ties, bool with_removed) {
+  std::normal_distribution<float> normal(0, std::uniform_real_distribution<float>(0.1f, 8)(random));
+  std::vector<float> logits(size);
+  for (float& logit : logits) {
+    logit = normal(random);
+    if (with_ties) logit = std::round(logit);
+    if (with_removed && random() % 5 == 0) logit = kRemoved;
+  }
+  logits[random() % size] = 1;  // one is always left
+  return logits;
+}
+
+SamplingParams RandomParams(std::mt19937& random) {
+  const auto unit = [&] { return std::uniform_real_distribution<double>(0.001, 0.999)(random); };
+  const auto maybe = [&] { return random() % 3 == 0; };
+  SamplingParams params;
+  params.do_sample = true;
+  params.top_k = maybe() ? 1 + static_cast<int64_t>(random() % 80) : 0;
+  if (maybe()) params.temperature = 0.2 + 2 * unit();
+  if (maybe()) params.top_p = unit();
+  if (maybe()) params.min_p = unit() * 0.3;
+  if (maybe()) params.typical_p = unit();
+  if (maybe()) params.epsilon_cutoff = unit() * 0.05;
+  if (maybe()) params.eta_cutoff = unit() * 0.05;
+  if (random() % 6 == 0) params.top_h = unit();
+  if (maybe()) params.renormalize_logits = true;
+  if (maybe()) params.repetition_penalty = 0.5 + unit();
+  return params;
+}
+
+TEST(Sampling, BothArmsKeepTheSameTokensWithTheSameProbabilities) {
+  std::mt19937 random(7);
+  const std::vector<int32_t> ids = {1, 2, 3, 2};
+  size_t selective = 0;
+  for (int round = 0; round < 3000; ++round) {
+    const int size = 1 + static_cast<int>(random() % 400) + 5;
+    const auto logits = RandomLogits(random, size, round % 3 == 0, round % 4 == 1);
+    const SamplingParams params = RandomParams(random);
+    const auto partial = ComputeDistribution(logits, params, ids, 2, SamplingArm::kPartial);
+    const auto sorted = ComputeDistribution(logits, params, ids, 2, SamplingArm::kFullSort);
+    ASSERT_TRUE(partial.ok()) << partial.status().message();
+    ASSERT_TRUE(sorted.ok()) << sorted.status().message();
+    ASSERT_EQ(partial->ids, sorted->ids) << "round " << round;
+    ASSERT_EQ(partial->probs, sorted->probs) << "round " << round;
+    selective += partial->ids.size() < logits.size();
+  }
+  EXPECT_GT(selective, 1500u);
+}
+
+TEST(Sampling, ProcessorsRunInTheOrderOfGenerate) {
+  std::vector<std::string> names;
+  for (const LogitsProcessor* processor : OrderedLogitsProcessors()) {
+    names.emplace_back(processor->name);
+  }
+  EXPECT_THAT(
+      names,
+      ElementsAre("sequence_bias", "encoder_repetition_penalty", "repetition_penalty",
+                  "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids",
+                  "min_length", "min_new_tokens", "forced_bos_token_id", "forced_eos_token_id",
+                  "remove_invalid_values", "exponential_decay_length_penalty", "suppress_tokens",
+                  "begin_suppress_tokens", "temperature", "top_h", "top_k", "top_p", "min_p",
+                  "typical_p", "epsilon_cutoff", "eta_cutoff", "renormalize_logits"));
+}
+
+TEST(Sampling, GreedyRunsNoWarper) {
+  SamplingParams params;
+  params.temperature = 0.5;
+  params.top_p = 0.1;
+  EXPECT_TRUE(ActiveProcessors(params).empty());
+  params.do_sample = true;
+  EXPECT_EQ(ActiveProcessors(params).size(), 3u);  // top_k is 50 by default
+}
+
+TEST(Sampling, LogitsThatAreNoNumbersFail) {
+  std::vector<float> logits = {1, 2, 3, 4};
+  SamplingParams params;
+  EXPECT_TRUE(CheckFinite(logits).ok());
+  for (const float bad : {std::nanf(""), std::numeric_limits<float>::infinity()}) {
+    logits[2] = bad;
+    const Status status = CheckFinite(logits);
+    EXPECT_EQ(status.code(), StatusCode::kRunTime);
+    EXPECT_THAT(status.message(), HasSubstr("token 2"));
+    EXPECT_EQ(ComputeDistribution(logits, params, {}, 0).status().code(), StatusCode::kRunTime);
+    params.do_sample = true;
+    EXPECT_EQ(ComputeDistribution(logits, params, {}, 0).status().code(), StatusCode::kRunTime);
+    params.remove_invalid_values = true;
+    EXPECT_TRUE(ComputeDistribution(logits, params, {}, 0).ok());
+    params = {};
+  }
+  logits.assign(4, kRemoved);
+  EXPECT_THAT(ComputeDistribution(logits, params, {}, 0).status().message(),
+              HasSubstr("no token is left"));
+}
+
+TEST(Sampling, FiniteCheckFindsEveryPlace) {
+  for (const size_t size : {1, 15, 16, 17, 100}) {
+    for (size_t place = 0; place < size; ++place) {
+      std::vector<float> logits(size, 3e38f);
+      EXPECT_TRUE(CheckFinite(logits).ok());
+      logits[place] = kRemoved;
+      EXPECT_FALSE(CheckFinite(logits).ok());
+    }
+  }
+}
+
+TEST(Sampling, ArgmaxTakesTheLowestIdOfTheGreatest) {
+  std::mt19937 random(3);
+  for (int round = 0; round < 500; ++round) {
+    const auto logits = RandomLogits(random, 1 + random() % 70, true, true);
+    ScoreRow row;
+    row.Assign(logits);
+    const auto expected = std::max_element(logits.begin(), logits.end()) - logits.begin();
+    EXPECT_EQ(Argmax(std::span<const float>(logits)), expected);
+    EXPECT_EQ(Argmax(row), expected);
+  }
+}
+
+TEST(Sampling, RefusesWhatTransformersRefuses) {
+  const auto code = [](auto set) {
+    SamplingParams params;
+    params.do_sample = true;
+    set(params);
+    return ValidateSampling(params, 10).code();
+  };
+  const double nan = std::nan("");
+  EXPECT_EQ(code([](auto&) {}), StatusCode::kOk);
+  EXPECT_EQ(code([](auto& p) { p.temperature = 2; }), StatusCode::kOk);
+  for (const double bad : {0.0, -1.0, nan, std::numeric_limits<double>::infinity()}) {
+    EXPECT_EQ(code([&](auto& p) { p.temperature = bad; }), StatusCode::kUsage) << bad;
+    EXPECT_EQ(code([&](auto& p) { p.repetition_penalty = bad; }), StatusCode::kUsage) << bad;
+  }
+  EXPECT_EQ(code([](auto& p) { p.temperature = 0, p.do_sample = false; }), StatusCode::kOk);
+  EXPECT_EQ(code([](auto& p) { p.top_k = -1; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.top_p = -0.1; }), StatusCode::kUsage);
+  EXPECT_EQ(code([&](auto& p) { p.top_p = nan; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.min_p = 1.5; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.typical_p = 0; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.top_h = 0.0; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.bad_words_ids = {{10}}; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.bad_words_ids = {{}}; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.sequence_bias = {{{-1}, 1.0f}}; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.forced_bos_token_id = 10; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.forced_eos_token_id = {3, 12}; }), StatusCode::kUsage);
+  EXPECT_EQ(code([](auto& p) { p.suppress_tokens = {12}; }), StatusCode::kOk);
+}
+
+// Known answers of Random123 (kat_vectors, philox4x32 10 rounds).
+TEST(Philox, KnownAnswers) {
+  using Words = std::array<uint32_t, 4>;
+  EXPECT_EQ(Philox4x32({0, 0, 0, 0}, {0, 0}),
+            (Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(Philox4x32({~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}),
+            (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(Philox4x32({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+TEST(Draws, AreUniformAndDependOnEveryArgument) {
+  EXPECT_EQ(UniformDraw(1, 2, 3), UniformDraw(1, 2, 3));
+  EXPECT_NE(UniformDraw(1, 2, 3), UniformDraw(2, 2, 3));
+  EXPECT_NE(UniformDraw(1, 2, 3), UniformDraw(1, 3, 3));
+  EXPECT_NE(UniformDraw(1, 2, 3), UniformDraw(1, 2, 4));
+  EXPECT_NE(UniformDraw(1, 2, 3), UniformDraw(1 + (uint64_t{1} << 32), 2, 3));
+  constexpr int kDraws = 100000;
+  std::array<int, 20> counts{};
+  for (int i = 0; i < kDraws; ++i) {
+    const double u = UniformDraw(42, i % 7, i);
+    ASSERT_GE(u, 0);
+    ASSERT_LT(u, 1);
+    ++counts[static_cast<int>(u * 20)];
+  }
+  double chi_squared = 0;
+  for (const int count : counts) {
+    chi_squared += std::pow(count - kDraws / 20.0, 2) / (kDraws / 20.0);
+  }
+  EXPECT_LT(chi_squared, 43.8);  // 19 degrees of freedom, p = 0.001
+}
+
+TEST(Draws, PickFollowsTheDistribution) {
+  const TokenDistribution distribution{{3, 8, 20, 21}, {0.5f, 0.0f, 0.125f, 0.375f}};
+  EXPECT_EQ(PickToken(distribution, 0), 3);
+  EXPECT_EQ(PickToken(distribution, 0.49999), 3);
+  EXPECT_EQ(PickToken(distribution, 0.5), 20);
+  EXPECT_EQ(PickToken(distribution, 0.625), 21);
+  EXPECT_EQ(PickToken(distribution, 1 - 0x1p-53), 21);
+  std::map<int32_t, int> counts;
+  for (int i = 0; i < 40000; ++i) ++counts[PickToken(distribution, UniformDraw(9, 0, i))];
+  EXPECT_EQ(counts.count(8), 0u);
+  EXPECT_NEAR(counts[3], 20000, 500);
+  EXPECT_NEAR(counts[20], 5000, 350);
+}
+
+TEST(Select, FindsTheBoundaryOfASortedSum) {
+  std::mt19937 random(11);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<uint32_t> keys(1 + random() % 200);
+    std::vector<uint64_t> weights(keys.size());
+    for (size_t i = 0; i < keys.size(); ++i) {
+      keys[i] = round % 2 ? random() : random() % 16 << 24;
+      weights[i] = random() % 3 == 0 ? 0 : random() % 1000;
+    }
+    const uint64_t limit = random() % (keys.size() * 400);
+    const auto crosses = [&](uint64_t weight) { return weight > limit; };
+    std::map<uint32_t, uint64_t> sums;
+    for (size_t i = 0; i < keys.size(); ++i) sums[keys[i]] += weights[i];
+    Boundary expected;
+    uint64_t sum = 0;
+    for (const auto& [key, weight] : sums) {
+      expected = {false, key, sum};
+      sum += weight;
+      expected.found = crosses(sum);
+      if (expected.found) break;
+    }
+    const Boundary boundary = SelectBoundary(
+        std::span<const uint32_t>(keys), [&](size_t i) { return weights[i]; }, crosses);
+    EXPECT_EQ(boundary.key, expected.key);
+    EXPECT_EQ(boundary.found, expected.found);
+    EXPECT_EQ(boundary.weight_before, expected.weight_before);
+  }
+}
+
+TEST(ScoreRow, ExponentialIsWithinTwoUlp) {
+  for (double x = -110; x <= 0; x += 0.00371) {
+    const auto argument = static_cast<float>(x);
+    const double exact = std::exp(static_cast<double>(argument));
+    const double ulp = std::max(exact * 0x1p-23, 0x1p-149);
+    EXPECT_LE(std::abs(ExpNegative(argument) - exact), 2 * ulp) << x;
+  }
+  EXPECT_EQ(ExpNegative(0), 1);
+  EXPECT_EQ(ExpNegative(kRemoved), 0);
+  EXPECT_TRUE(std::isnan(ExpNegative(std::nanf(""))));
+}
+
+}  // namespace
+}  // namespace fathom
