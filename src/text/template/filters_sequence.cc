@@ -201,9 +201,9 @@ Value GroupByFilter(Interpreter& interpreter, const Value& input, Arguments& arg
     const Value key = getter.Get(interpreter, sorted[begin]);
     size_t end = begin + 1;
     while (end < sorted.size() && Equal(getter.Get(interpreter, sorted[end]), key)) ++end;
-    Ref<List> group = New<List>(
-        Values{shown.Get(interpreter, sorted[begin]),
-               NewList(Values(sorted.begin() + begin, sorted.begin() + end))});
+    Ref<List> group =
+        New<List>(Values{shown.Get(interpreter, sorted[begin]),
+                         NewList(Values(sorted.begin() + begin, sorted.begin() + end))});
     group->group = true;
     groups.push_back(Value::Of(Kind::kTuple, std::move(group)));
     begin = end;

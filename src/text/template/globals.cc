@@ -49,8 +49,8 @@ Ref<Dict> MakeDict(std::string_view function, Arguments& arguments) {
       for (const Value& pair : ToValues(source)) {
         const Values parts = ToValues(pair);
         if (parts.size() != 2) {
-          Raise(ErrorKind::kValue, "dictionary update sequence element has length {}; 2 is required",
-                parts.size());
+          Raise(ErrorKind::kValue,
+                "dictionary update sequence element has length {}; 2 is required", parts.size());
         }
         dict->Set(parts[0], parts[1]);
       }

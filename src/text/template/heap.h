@@ -1,10 +1,11 @@
 // The objects of one rendering and its budget.
 //
-// Every string, list or scope that a template makes is an Object, counted by reference and charged to
-// the Heap of the thread's rendering: a template that asks for more than its budget of memory, steps or
-// depth ends with an error before the memory is taken. What can point back at itself (a namespace, a
-// scope) is a CyclicObject: the Heap empties the ones that are left when the rendering ends. Objects die
-// one after the other, never one inside the other, so that a chain of a million of them needs no stack.
+// Every string, list or scope that a template makes is an Object, counted by reference and charged
+// to the Heap of the thread's rendering: a template that asks for more than its budget of memory,
+// steps or depth ends with an error before the memory is taken. What can point back at itself (a
+// namespace, a scope) is a CyclicObject: the Heap empties the ones that are left when the rendering
+// ends. Objects die one after the other, never one inside the other, so that a chain of a million
+// of them needs no stack.
 #pragma once
 
 #include <cstddef>
