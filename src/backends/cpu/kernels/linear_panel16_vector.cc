@@ -291,6 +291,7 @@ void Gemm(const OpCall& call, const Worker& worker) {
       GemmTile<Element>(job, tile, packed, m, count, own);
     }
   }
+  hn::FlushStream();
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {
