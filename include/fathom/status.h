@@ -1,8 +1,8 @@
 // Status and Result<T>: how everything that reads the outside world reports failure.
 //
 // Bad input returns a Status; a broken invariant of our own aborts through FATHOM_CHECK
-// (src/base/check.h). The library never prints and never exits: the command line turns a Status into
-// one line on stderr and an exit code.
+// (src/base/check.h). The library never prints and never exits: the command line turns a Status
+// into one line on stderr and an exit code.
 #pragma once
 
 #include <optional>
@@ -15,9 +15,9 @@ namespace fathom {
 // The exit code of a command that ends with the status (docs: README, "Exit codes").
 enum class StatusCode : int {
   kOk = 0,
-  kRunTime = 1,      // context limit, template refused, unmet --require, no such device ...
-  kUsage = 2,        // unknown option, bad value, token id >= vocabulary
-  kBadFile = 3,      // bad or missing model, checkpoint, config, tokenizer or template file
+  kRunTime = 1,  // context limit, template refused, unmet --require, no such device ...
+  kUsage = 2,    // unknown option, bad value, token id >= vocabulary
+  kBadFile = 3,  // bad or missing model, checkpoint, config, tokenizer or template file
   kInterrupted = 130
 };
 
@@ -64,7 +64,7 @@ class [[nodiscard]] Status {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}        // NOLINT: implicit by design
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit by design
   Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit by design
 
   bool ok() const { return value_.has_value(); }
@@ -87,15 +87,15 @@ class [[nodiscard]] Result {
 #define FATHOM_CONCAT(a, b) FATHOM_CONCAT_INNER(a, b)
 
 // Returns from the enclosing function where the expression's Status is not ok.
-#define FATHOM_TRY(expression)                        \
-  do {                                                \
-    ::fathom::Status fathom_status = (expression);    \
-    if (!fathom_status.ok()) return fathom_status;    \
+#define FATHOM_TRY(expression)                     \
+  do {                                             \
+    ::fathom::Status fathom_status = (expression); \
+    if (!fathom_status.ok()) return fathom_status; \
   } while (false)
 
 // FATHOM_ASSIGN(auto x, MaybeX()): x is the value, or the enclosing function returns the Status.
-#define FATHOM_ASSIGN(declaration, expression)                                  \
-  auto FATHOM_CONCAT(fathom_result_, __LINE__) = (expression);                  \
-  if (!FATHOM_CONCAT(fathom_result_, __LINE__).ok())                            \
-    return std::move(FATHOM_CONCAT(fathom_result_, __LINE__)).status();         \
+#define FATHOM_ASSIGN(declaration, expression)                          \
+  auto FATHOM_CONCAT(fathom_result_, __LINE__) = (expression);          \
+  if (!FATHOM_CONCAT(fathom_result_, __LINE__).ok())                    \
+    return std::move(FATHOM_CONCAT(fathom_result_, __LINE__)).status(); \
   declaration = *std::move(FATHOM_CONCAT(fathom_result_, __LINE__))

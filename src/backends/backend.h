@@ -16,15 +16,15 @@
 namespace fathom {
 
 struct BackendOptions {
-  int threads = 0;           // 0: the machine's usable cores
-  std::string isa;           // "": the best; else amx, avx512, avx2, baseline, neon
+  int threads = 0;  // 0: the machine's usable cores
+  std::string isa;  // "": the best; else amx, avx512, avx2, baseline, neon
 };
 
 struct BackendInfo {
-  std::string name;                       // "cpu", "reference"
-  std::string device;                     // "cpu", "cuda:0"
+  std::string name;    // "cpu", "reference"
+  std::string device;  // "cpu", "cuda:0"
   int threads = 1;
-  std::string isa;                        // the level that runs
+  std::string isa;  // the level that runs
   std::vector<std::string> instruction_sets;
 };
 
@@ -33,7 +33,7 @@ struct WeightSource {
   DType dtype = DType::kF32;
   const void* data = nullptr;
   int64_t rows = 0;
-  int64_t cols = 0;   // elements from row to row
+  int64_t cols = 0;  // elements from row to row
   // May be empty. Said of bytes of `data` that were read and will not be read again, from any thread:
   // their pages may leave memory before the whole weight is in. A backend need not call it.
   std::function<void(const void* bytes, size_t size)> consumed = {};
@@ -61,9 +61,9 @@ class CacheStore {
 struct KernelChoice {
   std::string node;
   std::string op;
-  std::string kernel;       // "linear_bf16_panel16_avx512"
+  std::string kernel;  // "linear_bf16_panel16_avx512"
   std::string instruction_sets;
-  bool fallback = false;    // the plain reference runs for want of a kernel
+  bool fallback = false;  // the plain reference runs for want of a kernel
 };
 
 // A compiled plan with its step buffers. The engine fills inputs, launches, waits, reads logits.

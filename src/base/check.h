@@ -6,7 +6,7 @@ namespace fathom {
 [[noreturn]] void CheckFailed(const char* file, int line, const char* condition);
 }  // namespace fathom
 
-#define FATHOM_CHECK(condition)                                          \
-  do {                                                                   \
+#define FATHOM_CHECK(condition)                                              \
+  do {                                                                       \
     if (!(condition)) ::fathom::CheckFailed(__FILE__, __LINE__, #condition); \
   } while (false)

@@ -59,9 +59,9 @@ class JsonValue {
   JsonValue(double value) : value_(value) {}                    // NOLINT
   JsonValue(const char* value) : value_(std::string(value)) {}  // NOLINT
   JsonValue(std::string_view value) : value_(std::string(value)) {}  // NOLINT
-  JsonValue(std::string value) : value_(std::move(value)) {}    // NOLINT
-  JsonValue(JsonArray value) : value_(std::move(value)) {}      // NOLINT
-  JsonValue(JsonObject value) : value_(std::move(value)) {}     // NOLINT
+  JsonValue(std::string value) : value_(std::move(value)) {}         // NOLINT
+  JsonValue(JsonArray value) : value_(std::move(value)) {}           // NOLINT
+  JsonValue(JsonObject value) : value_(std::move(value)) {}          // NOLINT
 
   bool is_null() const { return std::holds_alternative<std::monostate>(value_); }
   bool is_bool() const { return std::holds_alternative<bool>(value_); }

@@ -40,7 +40,8 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   // Non-blocking: a FIFO in place of a file is told at once instead of waited for.
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return Status::BadFile(path, "", fmt::format("cannot be opened: {}", strerror(errno)));
+  if (fd < 0)
+    return Status::BadFile(path, "", fmt::format("cannot be opened: {}", strerror(errno)));
   MappedFile file;
   file.path_ = path;
   struct stat info = {};

@@ -18,7 +18,8 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  // Fails (kBadFile) where the path is missing, unreadable or no regular file. An empty file is fine.
+  // Fails (kBadFile) where the path is missing, unreadable or no regular file. An empty file is
+  // fine.
   static Result<MappedFile> Open(const std::string& path);
 
   const std::byte* data() const { return data_; }
@@ -26,8 +27,9 @@ class MappedFile {
   std::string_view text() const { return {reinterpret_cast<const char*>(data_), size_}; }
   const std::string& path() const { return path_; }
 
-  // The pages of [offset, offset + size) are wanted soon / are not wanted any more: after a weight was
-  // repacked, its source pages leave this process's resident memory. Only whole pages inside the range.
+  // The pages of [offset, offset + size) are wanted soon / are not wanted any more: after a weight
+  // was repacked, its source pages leave this process's resident memory. Only whole pages inside
+  // the range.
   void WillNeed(size_t offset, size_t size) const;
   void Drop(size_t offset, size_t size) const;
 

@@ -13,9 +13,9 @@ Status Status::RunTime(std::string what, std::string remedy) {
 }
 
 Status Status::Usage(std::string option, std::string what, std::string remedy) {
-  return Status(StatusCode::kUsage, {.field = std::move(option),
-                                     .value = std::move(what),
-                                     .remedy = std::move(remedy)});
+  return Status(
+      StatusCode::kUsage,
+      {.field = std::move(option), .value = std::move(what), .remedy = std::move(remedy)});
 }
 
 Status Status::BadFile(std::string file, std::string field, std::string value, std::string limit,

@@ -38,8 +38,8 @@ int PrefixLength(std::string_view text, size_t offset, bool& complete) {
   int count = 1;
   while (count < lead.length && offset + count < text.size()) {
     const unsigned char byte = text[offset + count];
-    const bool fits = count == 1 ? byte >= lead.second_low && byte <= lead.second_high
-                                 : IsContinuation(byte);
+    const bool fits =
+        count == 1 ? byte >= lead.second_low && byte <= lead.second_high : IsContinuation(byte);
     if (!fits) return count;
     ++count;
   }
@@ -56,8 +56,10 @@ DecodedCodePoint DecodeUtf8(std::string_view text, size_t offset) {
   if (!complete) return kInvalid;
   const auto byte = [&](int i) { return static_cast<unsigned char>(text[offset + i]); };
   switch (length) {
-    case 1: return {byte(0), 1, true};
-    case 2: return {char32_t((byte(0) & 0x1F) << 6 | (byte(1) & 0x3F)), 2, true};
+    case 1:
+      return {byte(0), 1, true};
+    case 2:
+      return {char32_t((byte(0) & 0x1F) << 6 | (byte(1) & 0x3F)), 2, true};
     case 3:
       return {char32_t((byte(0) & 0x0F) << 12 | (byte(1) & 0x3F) << 6 | (byte(2) & 0x3F)), 3, true};
     default:
@@ -99,9 +101,7 @@ size_t FindInvalidUtf8(std::string_view text) {
   return std::string_view::npos;
 }
 
-bool IsValidUtf8(std::string_view text) {
-  return FindInvalidUtf8(text) == std::string_view::npos;
-}
+bool IsValidUtf8(std::string_view text) { return FindInvalidUtf8(text) == std::string_view::npos; }
 
 std::string RepairUtf8(std::string_view text) {
   std::string out;

@@ -27,10 +27,12 @@ size_t FindInvalidUtf8(std::string_view text);
 // errors="replace" do.
 std::string RepairUtf8(std::string_view text);
 
-// The number of bytes at the end of `text` that begin a code point which is not complete yet (0..3).
+// The number of bytes at the end of `text` that begin a code point which is not complete yet
+// (0..3).
 size_t IncompleteUtf8Suffix(std::string_view text);
 
-// Control characters (C0, DEL, C1) and invalid bytes as \xNN or \u{NN}, \n as \\n; the rest as it is.
+// Control characters (C0, DEL, C1) and invalid bytes as \xNN or \u{NN}, \n as \\n; the rest as it
+// is.
 std::string EscapeForTerminal(std::string_view text);
 
 }  // namespace fathom

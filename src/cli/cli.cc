@@ -39,8 +39,10 @@ int Report(const Status& status) {
 }
 
 int Dispatch(int argc, char** argv) {
-  CLI::App app("Fathom runs language models on this machine with every optimization it really has,"
-               " says which are on and why, and measures what each one buys.", "fathom");
+  CLI::App app(
+      "Fathom runs language models on this machine with every optimization it really has,"
+      " says which are on and why, and measures what each one buys.",
+      "fathom");
   app.set_version_flag("--version", "fathom " FATHOM_VERSION);
   app.require_subcommand(1);
   app.get_formatter()->column_width(34);
@@ -54,11 +56,9 @@ int Dispatch(int argc, char** argv) {
     std::puts("fathom " FATHOM_VERSION);
     return 0;
   } catch (const CLI::ParseError& error) {
-    std::fprintf(stderr, "fathom: %s; see `fathom %s--help`\n",
-                 EscapeForTerminal(error.what()).c_str(),
-                 app.get_subcommands().empty()
-                     ? ""
-                     : (app.get_subcommands()[0]->get_name() + " ").c_str());
+    std::fprintf(
+        stderr, "fathom: %s; see `fathom %s--help`\n", EscapeForTerminal(error.what()).c_str(),
+        app.get_subcommands().empty() ? "" : (app.get_subcommands()[0]->get_name() + " ").c_str());
     return kUsageExit;
   }
   for (const auto& [sub, action] : actions) {

@@ -3,8 +3,8 @@
 
 namespace fathom {
 
-// Runs one command; returns its exit code (include/fathom/status.h, StatusCode). Answers go to stdout,
-// all else to stderr.
+// Runs one command; returns its exit code (include/fathom/status.h, StatusCode). Answers go to
+// stdout, all else to stderr.
 int RunCli(int argc, char** argv);
 
 }  // namespace fathom

@@ -8,7 +8,8 @@ Result<Conversation> Conversation::Create(const Model& model) {
                            "add one, or give token ids with --ids");
   }
   FATHOM_ASSIGN(ChatTemplate chat_template, ChatTemplate::OpenFolder(model.path()));
-  return Conversation(*model.tokenizer(), std::move(chat_template), model.options().IsOn("use_fast"));
+  return Conversation(*model.tokenizer(), std::move(chat_template),
+                      model.options().IsOn("use_fast"));
 }
 
 Result<std::vector<int32_t>> Conversation::EncodeRaw(const std::string& text) const {

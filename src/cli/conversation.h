@@ -20,8 +20,8 @@ class Conversation {
 
   bool has_template() const { return chat_template_.has_template(); }
 
-  // The text itself continued: what the post-processor adds (bos) is added; special tokens inside the
-  // text stay plain.
+  // The text itself continued: what the post-processor adds (bos) is added; special tokens inside
+  // the text stay plain.
   Result<std::vector<int32_t>> EncodeRaw(const std::string& text) const;
 
   // Messages through the chat template; special tokens count only where the template wrote them. A

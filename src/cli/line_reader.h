@@ -15,7 +15,8 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
 
   // One message: a line; lines that end with a backslash and the one after them; or the lines
-  // between two that are """ alone. Empty after Ctrl-C or a blank line; nothing at the end of input.
+  // between two that are """ alone. Empty after Ctrl-C or a blank line; nothing at the end of
+  // input.
   std::optional<std::string> ReadMessage();
 
  private:

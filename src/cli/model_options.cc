@@ -26,8 +26,7 @@ void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
                  "force an instruction set: amx, avx512, avx2, baseline, neon");
   app.add_option("--threads", engine.threads, "threads (default: the cores usable)")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--dtype", engine.dtype,
-                 "auto (the checkpoint's), float32, bfloat16, float16");
+  app.add_option("--dtype", engine.dtype, "auto (the checkpoint's), float32, bfloat16, float16");
   app.add_option("--attn-implementation", engine.attn_implementation,
                  "flash_attention_2, sdpa, eager");
   app.add_option("--float32-matmul-precision", engine.float32_matmul_precision,
@@ -106,8 +105,8 @@ Result<std::vector<int32_t>> ParseIds(const std::string& text, const std::string
     const auto [next, error] = std::from_chars(at, end, id);
     const bool separated = next == end || (*next == ',' && next + 1 < end);
     if (error != std::errc() || !separated || id < 0) {
-      return Status::Usage(option, fmt::format("\"{}\" is no list of token ids", text.substr(0, 80)),
-                           "write 1,2,3");
+      return Status::Usage(
+          option, fmt::format("\"{}\" is no list of token ids", text.substr(0, 80)), "write 1,2,3");
     }
     ids.push_back(id);
     at = next == end ? end : next + 1;

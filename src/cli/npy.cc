@@ -54,12 +54,14 @@ Result<Header> ParseHeader(const MappedFile& file) {
   const std::string_view text = file.text();
   const auto bad = [&](std::string what) { return Status::BadFile(file.path(), "header", what); };
   if (text.size() < 10 || !text.starts_with(kMagic)) return bad("is not that of a .npy file");
-  const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(text[i])); };
+  const auto byte = [&](size_t i) {
+    return static_cast<size_t>(static_cast<unsigned char>(text[i]));
+  };
   const bool wide = byte(6) >= 2;
   if (wide && text.size() < 12) return bad("is cut short");
   const size_t start = wide ? 12 : 10;
-  const size_t length = wide ? byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24
-                             : byte(8) | byte(9) << 8;
+  const size_t length =
+      wide ? byte(8) | byte(9) << 8 | byte(10) << 16 | byte(11) << 24 : byte(8) | byte(9) << 8;
   if (length > text.size() - start) return bad("is cut short");
   const std::string_view header = text.substr(start, length);
   Header result;
@@ -89,8 +91,8 @@ Status NpyWriter::Open(const std::string& path, int64_t rows, int64_t columns) {
   path_ = path;
   file_ = std::fopen(path.c_str(), "wb");
   if (file_ == nullptr) return CannotWrite(path);
-  std::string header = fmt::format(
-      "{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
   // The data begins at a multiple of 64.
   while ((10 + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';

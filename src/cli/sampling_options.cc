@@ -26,7 +26,8 @@ void AddSamplingOptions(CLI::App& app, SamplingArguments& arguments) {
   app.add_option("--top-k", arguments.top_k, "draw among the k likeliest (0: all)");
   app.add_option("--top-p", arguments.top_p, "draw among the likeliest that add up to p");
   app.add_option("--min-p", arguments.min_p, "drop what is below this share of the likeliest");
-  app.add_option("--typical-p", arguments.typical_p, "draw among the most typical that add up to p");
+  app.add_option("--typical-p", arguments.typical_p,
+                 "draw among the most typical that add up to p");
   app.add_option("--repetition-penalty", arguments.repetition_penalty,
                  "divides the scores of tokens that stood already");
   app.add_option("--no-repeat-ngram-size", arguments.no_repeat_ngram_size,

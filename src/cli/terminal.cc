@@ -15,8 +15,10 @@ volatile std::sig_atomic_t interrupt_count = 0;
 struct sigaction old_action;
 
 void OnInterrupt(int) {
-  // A second Ctrl-C before anybody looked ends the program: nothing may hang beyond the user's reach.
-  if (++interrupt_count >= 3) _exit(static_cast<int>(StatusCode::kInterrupted));
+  // A third Ctrl-C before anybody looked ends the program: nothing may hang beyond the user's
+  // reach.
+  interrupt_count = interrupt_count + 1;
+  if (interrupt_count >= 3) _exit(static_cast<int>(StatusCode::kInterrupted));
 }
 
 }  // namespace

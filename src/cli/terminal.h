@@ -27,7 +27,7 @@ class InterruptGuard {
   static void Clear();
 };
 
-std::string FormatBytes(double bytes);    // "269 MB", "1.2 GB" (powers of 1000)
-std::string FormatCount(double count);    // "134.5 M", "1.24 B"
+std::string FormatBytes(double bytes);  // "269 MB", "1.2 GB" (powers of 1000)
+std::string FormatCount(double count);  // "134.5 M", "1.24 B"
 
 }  // namespace fathom

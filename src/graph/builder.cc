@@ -48,7 +48,8 @@ ValueId GraphBuilder::Input(std::string_view name) {
 ValueId GraphBuilder::Weight(WeightRecipe recipe) {
   for (size_t i = 0; i < graph_.values.size(); ++i) {
     const Value& value = graph_.values[i];
-    if (value.kind == ValueKind::kWeight && value.name == recipe.name) return static_cast<ValueId>(i);
+    if (value.kind == ValueKind::kWeight && value.name == recipe.name)
+      return static_cast<ValueId>(i);
   }
   std::vector<Dim> dims = {Dim::Constant(recipe.rows)};
   if (recipe.role != WeightRole::kVector) dims.push_back(Dim::Constant(recipe.cols));
@@ -115,8 +116,9 @@ std::vector<ValueId> GraphBuilder::Add(std::string_view op, std::string name,
   }
   for (size_t i = 0; i < dims->size(); ++i) {
     node.outputs.push_back(static_cast<ValueId>(graph_.values.size()));
-    graph_.values.push_back({.name = dims->size() == 1 ? node.name : fmt::format("{}:{}", node.name, i),
-                             .dims = std::move((*dims)[i])});
+    graph_.values.push_back(
+        {.name = dims->size() == 1 ? node.name : fmt::format("{}:{}", node.name, i),
+         .dims = std::move((*dims)[i])});
   }
   graph_.nodes.push_back(std::move(node));
   return graph_.nodes.back().outputs;

@@ -26,9 +26,9 @@ Status CheckPorts(const Graph& graph, const OpNode& node) {
     // Repeated ports stand at the end and alternate from the first that is marked.
     size_t port = i;
     if (i >= ports.size()) {
-      const size_t first = std::find_if(ports.begin(), ports.end(), [](const Port& p) {
-                             return p.repeated;
-                           }) - ports.begin();
+      const size_t first =
+          std::find_if(ports.begin(), ports.end(), [](const Port& p) { return p.repeated; }) -
+          ports.begin();
       port = first + (i - first) % (ports.size() - first);
     }
     const ValueId id = node.inputs[i];
@@ -62,8 +62,8 @@ Status CheckShapes(const Graph& graph, const OpNode& node) {
 }
 
 std::string DescribeDims(const std::vector<Dim>& dims) {
-  static constexpr std::string_view kNames[] = {"", "num_tokens", "num_sequences",
-                                                "num_logit_rows", "max_blocks"};
+  static constexpr std::string_view kNames[] = {"", "num_tokens", "num_sequences", "num_logit_rows",
+                                                "max_blocks"};
   std::vector<std::string> parts;
   for (const Dim& dim : dims) {
     const std::string_view symbol = kNames[static_cast<int>(dim.symbol)];
@@ -90,7 +90,8 @@ Status VerifyGraph(const Graph& graph) {
   for (const OpNode& node : graph.nodes) {
     for (const ValueId id : node.inputs) {
       if (id == kAbsent) continue;
-      if (id < 0 || id >= static_cast<ValueId>(graph.values.size())) return Broken(node, "value id");
+      if (id < 0 || id >= static_cast<ValueId>(graph.values.size()))
+        return Broken(node, "value id");
       if (!written[id]) return Broken(node, "reads " + graph.values[id].name + " too early");
     }
     FATHOM_TRY(CheckPorts(graph, node));

@@ -16,10 +16,10 @@ namespace fathom {
 // The sizes that a step decides.
 enum class Symbol : uint8_t {
   kNone,
-  kNumTokens,      // tokens of the step over all sequences (ragged)
+  kNumTokens,  // tokens of the step over all sequences (ragged)
   kNumSequences,
-  kNumLogitRows,   // rows of logits asked for
-  kMaxBlocks,      // columns of the block tables
+  kNumLogitRows,  // rows of logits asked for
+  kMaxBlocks,     // columns of the block tables
 };
 
 // symbol * 1 + value, or value alone.
@@ -41,11 +41,16 @@ struct StepSizes {
 
   constexpr int64_t Evaluate(const Dim& dim) const {
     switch (dim.symbol) {
-      case Symbol::kNone: break;
-      case Symbol::kNumTokens: return num_tokens + dim.value;
-      case Symbol::kNumSequences: return num_sequences + dim.value;
-      case Symbol::kNumLogitRows: return num_logit_rows + dim.value;
-      case Symbol::kMaxBlocks: return max_blocks + dim.value;
+      case Symbol::kNone:
+        break;
+      case Symbol::kNumTokens:
+        return num_tokens + dim.value;
+      case Symbol::kNumSequences:
+        return num_sequences + dim.value;
+      case Symbol::kNumLogitRows:
+        return num_logit_rows + dim.value;
+      case Symbol::kMaxBlocks:
+        return max_blocks + dim.value;
     }
     return dim.value;
   }
@@ -70,9 +75,9 @@ struct OpNode {
   std::vector<ValueId> inputs;  // kAbsent: an optional input that is not there
   std::vector<ValueId> outputs;
   Attributes attributes;
-  int32_t layer = -1;   // -1: before or after the layers
+  int32_t layer = -1;  // -1: before or after the layers
   int32_t device = 0;
-  std::string name;     // "layers.3.self_attn.q_proj"
+  std::string name;  // "layers.3.self_attn.q_proj"
 };
 
 // The first dim of a cache value: how many blocks there are is the plan's to say.
@@ -88,8 +93,9 @@ struct CacheSpec {
 };
 
 // Layers that share one block table: all of one window. Inputs of the step, per group g:
-//   block_table.g [num_sequences, max_blocks]: physical block of logical block j, -1: freed or unused
-//   slots.g [num_tokens]: physical_block * block_size + row where the token's keys and values go
+//   block_table.g [num_sequences, max_blocks]: physical block of logical block j, -1: freed or
+//   unused slots.g [num_tokens]: physical_block * block_size + row where the token's keys and
+//   values go
 struct CacheGroupSpec {
   int64_t window = 0;  // keys a query sees, itself included; 0: all
 };
@@ -110,13 +116,14 @@ struct Graph {
 // The names of the step's inputs; every graph has those it uses.
 //   token_ids      int32 [num_tokens]
 //   positions      int32 [num_tokens]            rotary position of each token
-//   rope_lengths   int32 [num_tokens]            length of the token's sequence as dynamic and longrope
-//                                                see it: the whole prompt during prefill, position + 1
-//                                                in decode
+//   rope_lengths   int32 [num_tokens]            length of the token's sequence as dynamic and
+//   longrope
+//                                                see it: the whole prompt during prefill, position
+//                                                + 1 in decode
 //   sequence_start int32 [num_sequences + 1]     first token of each sequence in the step
-//   cache_offset   int32 [num_sequences]         tokens of the sequence in the cache before the step
-//   logit_rows     int32 [num_logit_rows]        tokens whose logits are wanted
-//   block_table.g, slots.g                       see CacheGroupSpec
+//   cache_offset   int32 [num_sequences]         tokens of the sequence in the cache before the
+//   step logit_rows     int32 [num_logit_rows]        tokens whose logits are wanted block_table.g,
+//   slots.g                       see CacheGroupSpec
 namespace step_input {
 inline constexpr std::string_view kTokenIds = "token_ids";
 inline constexpr std::string_view kPositions = "positions";

@@ -1,6 +1,6 @@
-// Where activations lie. Each value lives from the node that writes it to the last node that reads it;
-// values go largest first into the lowest gap that is free over their whole life (the greedy order
-// of "Efficient Memory Management for Deep Neural Net Inference", Pisarchyk and Lee 2020).
+// Where activations lie. Each value lives from the node that writes it to the last node that reads
+// it; values go largest first into the lowest gap that is free over their whole life (the greedy
+// order of "Efficient Memory Management for Deep Neural Net Inference", Pisarchyk and Lee 2020).
 #include <algorithm>
 #include <numeric>
 
@@ -75,9 +75,10 @@ MemoryPlan PlanMemory(const Graph& graph, const StepSizes& capacity, bool reuse)
   for (const int i : order) {
     Life& life = lives[i];
     life.offset = LowestGap(life, placed);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), &life,
-                                   [](const Life* a, const Life* b) { return a->offset < b->offset; }),
-                  &life);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), &life,
+                         [](const Life* a, const Life* b) { return a->offset < b->offset; }),
+        &life);
     plan.offset[life.value] = life.offset;
     plan.arena_bytes = std::max(plan.arena_bytes, life.offset + life.size);
   }

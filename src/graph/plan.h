@@ -1,5 +1,5 @@
-// Plan: what a backend compiles: a graph, the types it runs in, how its caches lie, where activations
-// go. Plain data; one plan a size bucket.
+// Plan: what a backend compiles: a graph, the types it runs in, how its caches lie, where
+// activations go. Plain data; one plan a size bucket.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct WeightPlan {
 struct MemoryPlan {
   std::vector<int64_t> offset;  // per value; -1: not an activation
   int64_t arena_bytes = 0;
-  bool reuses = false;          // off: every activation has bytes of its own
+  bool reuses = false;  // off: every activation has bytes of its own
 };
 
 struct Plan {
@@ -31,17 +31,17 @@ struct Plan {
   StepSizes capacity;               // of the bucket
   std::vector<WeightPlan> weights;  // per weight of the graph
   DType cache_dtype = DType::kF32;
-  int64_t num_blocks = 0;           // of every cache
+  int64_t num_blocks = 0;  // of every cache
   MemoryPlan memory;
-  bool compiled = true;             // false: the eager arm
+  bool compiled = true;  // false: the eager arm
   // Row 4, for float32 weights: "highest", "high", "medium".
   std::string float32_matmul_precision = "highest";
   std::string attn_implementation;  // "flash_attention_2", "eager", "sdpa"
 };
 
 // Lifetimes -> offsets. reuse = false keeps every activation (the eager arm, `inference_mode` off).
-// Offsets are multiples of 64; two values whose lives overlap never overlap in memory. An output never
-// shares bytes with an input of the same node.
+// Offsets are multiples of 64; two values whose lives overlap never overlap in memory. An output
+// never shares bytes with an input of the same node.
 MemoryPlan PlanMemory(const Graph& graph, const StepSizes& capacity, bool reuse);
 
 }  // namespace fathom

@@ -11,8 +11,8 @@ constexpr StepSizes kProbe = {.num_tokens = (int64_t{1} << 40) + 15,
 
 Dim ReadBack(int64_t size) {
   constexpr int64_t kNear = 16;
-  for (const Symbol symbol : {Symbol::kNumTokens, Symbol::kNumSequences, Symbol::kNumLogitRows,
-                              Symbol::kMaxBlocks}) {
+  for (const Symbol symbol :
+       {Symbol::kNumTokens, Symbol::kNumSequences, Symbol::kNumLogitRows, Symbol::kMaxBlocks}) {
     const int64_t difference = size - kProbe.Evaluate(Dim::Of(symbol));
     if (difference >= 0 && difference < kNear) return Dim::Of(symbol, difference);
   }

@@ -17,14 +17,14 @@ enum class WeightRole : uint8_t {
 enum class WeightSplit : uint8_t { kNone, kRows, kCols };
 
 struct WeightRecipe {
-  std::string name;                  // "layers.3.self_attn.q_proj.weight"
+  std::string name;  // "layers.3.self_attn.q_proj.weight"
   WeightRole role = WeightRole::kMatrix;
-  std::vector<std::string> sources;  // names in the checkpoint; several are joined by rows
-  std::vector<int64_t> source_rows;  // rows taken of each source, in order (empty: all)
+  std::vector<std::string> sources;       // names in the checkpoint; several are joined by rows
+  std::vector<int64_t> source_rows;       // rows taken of each source, in order (empty: all)
   std::vector<int64_t> source_first_row;  // first row of each (empty: 0)
-  bool transpose = false;            // the checkpoint holds [in_features, out_features] (gpt2)
-  int64_t rows = 0;                  // logical shape after the transform; kVector: its length
-  int64_t cols = 0;                  // kVector: 0
+  bool transpose = false;                 // the checkpoint holds [in_features, out_features] (gpt2)
+  int64_t rows = 0;                       // logical shape after the transform; kVector: its length
+  int64_t cols = 0;                       // kVector: 0
   WeightSplit split = WeightSplit::kNone;
 };
 

@@ -65,7 +65,8 @@ double AttentionFlops(const Graph& graph, double depth) {
     const auto width = [&](int input) {
       return static_cast<double>(graph.caches[graph.values[node.inputs[input]].cache].head_dim);
     };
-    flops += 2 * keys * static_cast<double>(node.attributes.Int("num_heads")) * (width(1) + width(2));
+    flops +=
+        2 * keys * static_cast<double>(node.attributes.Int("num_heads")) * (width(1) + width(2));
   }
   return flops;
 }
@@ -111,7 +112,9 @@ class Roof {
 
  private:
   Roof(RoofProbe probe, int threads, CpuFeatures features)
-      : probe_(std::move(probe)), pool_(std::make_unique<ThreadPool>(threads)), features_(features) {}
+      : probe_(std::move(probe)),
+        pool_(std::make_unique<ThreadPool>(threads)),
+        features_(features) {}
 
   RoofProbe probe_;
   std::unique_ptr<ThreadPool> pool_;
@@ -178,7 +181,8 @@ class Decoding {
       FATHOM_ASSIGN(const RequestId id, engine_.Submit(std::move(request)));
       ids_.push_back(id);
     }
-    // Until every prompt is through; then one more step, that every step counted is of decode alone.
+    // Until every prompt is through; then one more step, that every step counted is of decode
+    // alone.
     const int64_t prompt_tokens = engine_.stats().prompt_tokens + batch_ * depth_;
     while (engine_.stats().prompt_tokens < prompt_tokens) FATHOM_TRY(engine_.Step().status());
     FATHOM_TRY(engine_.Step().status());
@@ -223,10 +227,10 @@ Status Measure(Roof& roof, const BenchOptions& options, double work_per_token,
   row.roof_value = Median(roofs);
   row.fraction_of_roof = Median(fractions);
   if (row.fraction_of_roof > 1.02) {
-    return Status::RunTime(fmt::format("bench: {} of {} came out at {:.2f} of its roof {} ({:.1f} {}):"
-                                       " the probe or the count is wrong",
-                                       row.phase, row.shape, row.fraction_of_roof, row.roof,
-                                       row.roof_value, row.roof_unit));
+    return Status::RunTime(fmt::format(
+        "bench: {} of {} came out at {:.2f} of its roof {} ({:.1f} {}):"
+        " the probe or the count is wrong",
+        row.phase, row.shape, row.fraction_of_roof, row.roof, row.roof_value, row.roof_unit));
   }
   return Status::Ok();
 }
@@ -241,14 +245,15 @@ Result<BenchRow> BenchOne(Engine& engine, Roof& roof, const BenchOptions& option
   row.bytes_per_token = DecodeBytesPerToken(model, row.batch, row.context + 32);
   row.flops_per_token = PrefillFlopsPerToken(model, prefill ? row.context : 1);
   if (prefill) {
-    FATHOM_TRY(Measure(roof, options, row.flops_per_token, [&] {
-      return PrefillRound(engine, row.batch, row.context, options.round_seconds, random);
-    }, row));
+    FATHOM_TRY(Measure(
+        roof, options, row.flops_per_token,
+        [&] { return PrefillRound(engine, row.batch, row.context, options.round_seconds, random); },
+        row));
   } else {
     Decoding decoding(engine, row.batch, row.context);
-    FATHOM_TRY(Measure(roof, options, row.bytes_per_token, [&] {
-      return decoding.Run(options.round_seconds, random);
-    }, row));
+    FATHOM_TRY(Measure(
+        roof, options, row.bytes_per_token,
+        [&] { return decoding.Run(options.round_seconds, random); }, row));
   }
   return row;
 }
@@ -328,16 +333,17 @@ JsonValue BenchToJson(const Machine& machine, const std::vector<BenchRow>& rows)
 }
 
 std::string BenchToText(const std::vector<BenchRow>& rows) {
-  std::string text = fmt::format("{:<14} {:<9} {:<8} {:>5} {:>8} {:>10} {:>14} {:>9}  {}\n", "shape",
-                                 "dtype", "phase", "batch", "context", "tok/s", "achieved",
-                                 "of roof", "roof");
+  std::string text =
+      fmt::format("{:<14} {:<9} {:<8} {:>5} {:>8} {:>10} {:>14} {:>9}  {}\n", "shape", "dtype",
+                  "phase", "batch", "context", "tok/s", "achieved", "of roof", "roof");
   for (const BenchRow& row : rows) {
     const bool reads = row.roof == "read_stream";
     const double per_token = reads ? row.bytes_per_token / 1e9 : row.flops_per_token / 1e12;
-    text += fmt::format("{:<14} {:<9} {:<8} {:>5} {:>8} {:>10.1f} {:>8.2f} {:<7} {:>6.0f} %  {} {:.2f} {}\n",
-                        row.shape, row.dtype, row.phase, row.batch, row.context, row.tokens_per_s,
-                        row.tokens_per_s * per_token, row.roof_unit, 100 * row.fraction_of_roof,
-                        row.roof, row.roof_value, row.roof_unit);
+    text += fmt::format(
+        "{:<14} {:<9} {:<8} {:>5} {:>8} {:>10.1f} {:>8.2f} {:<7} {:>6.0f} %  {} {:.2f} {}\n",
+        row.shape, row.dtype, row.phase, row.batch, row.context, row.tokens_per_s,
+        row.tokens_per_s * per_token, row.roof_unit, 100 * row.fraction_of_roof, row.roof,
+        row.roof_value, row.roof_unit);
   }
   return text;
 }

@@ -1,7 +1,8 @@
 // `fathom bench`: tokens a second of prefill and decode against the machine's roofs.
 //
-// Each row runs in rounds, a probe of its roof before and after each round of work, because machines
-// change their speed from minute to minute: the fraction is the median of the rounds' ratios.
+// Each row runs in rounds, a probe of its roof before and after each round of work, because
+// machines change their speed from minute to minute: the fraction is the median of the rounds'
+// ratios.
 //
 //   bytes_per_token   what decode must read for a token: the linear weights and the head without
 //                     padding (an embedding that is only looked up does not count), shared by the
@@ -42,7 +43,7 @@ struct BenchRow {
   double tokens_per_s_low = 0, tokens_per_s_high = 0;  // of the rounds
   double bytes_per_token = 0;
   double flops_per_token = 0;
-  std::string roof;       // "read_stream", "bf16_peak", "int8_peak", "fp32_peak"
+  std::string roof;  // "read_stream", "bf16_peak", "int8_peak", "fp32_peak"
   double roof_value = 0;
   std::string roof_unit;  // "GB/s", "TFLOP/s"
   double fraction_of_roof = 0;

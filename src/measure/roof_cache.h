@@ -1,5 +1,5 @@
-// The machine's read stream, remembered between runs, so that every answer can say which share of it
-// was reached.
+// The machine's read stream, remembered between runs, so that every answer can say which share of
+// it was reached.
 #pragma once
 
 #include <string>
@@ -12,8 +12,9 @@ namespace fathom {
 // $XDG_CACHE_HOME/fathom or ~/.cache/fathom; empty where neither variable is set.
 std::string CacheFolder();
 
-// GB/s of the read stream with these threads and instruction sets: from the cache where this machine
-// was probed before, else probed for a few tenths of a second and stored. 0 where it cannot be told.
+// GB/s of the read stream with these threads and instruction sets: from the cache where this
+// machine was probed before, else probed for a few tenths of a second and stored. 0 where it cannot
+// be told.
 double RememberedReadStream(const Machine& machine, const BackendInfo& info);
 
 // Stores what a longer probe (`fathom machine`) found.

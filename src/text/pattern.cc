@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <oniguruma.h>
+#include <time.h>
 
 #include <algorithm>
 #include <mutex>
@@ -14,7 +15,8 @@ namespace fathom {
 namespace {
 
 // Oniguruma's own limit of one match (its default, under which tokenizers runs).
-constexpr int64_t kMaxStepsOfSearch = 10'000'000;
+constexpr unsigned long kMaxSteps = 10'000'000;
+constexpr int kMatchesBetweenChecks = 16;
 // Longer expressions than any real one are refused: classes written out make them grow.
 constexpr size_t kMaxExpressionBytes = 1 << 16;
 
@@ -105,6 +107,14 @@ ClassEscape ReadClassEscape(std::string_view text) {
 
 }  // namespace
 
+bool PatternBudget::IsSpent() {
+  timespec now = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  const int64_t now_ns = int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+  if (deadline_ns_ < 0) deadline_ns_ = now_ns + allowed_ns_;
+  return now_ns > deadline_ns_;
+}
+
 std::string WithClassesWrittenOut(std::string_view expression) {
   // Always with brackets of their own: inside another class they are a union with it.
   std::string out;
@@ -133,10 +143,14 @@ struct Pattern::Compiled {
 struct Pattern::Search {
   std::string_view text;
   PatternBudget& budget;
-  std::unique_ptr<OnigRegion, void (*)(OnigRegion*)> region{
-      onig_region_new(), [](OnigRegion* r) { onig_region_free(r, 1); }};
   std::unique_ptr<OnigMatchParam, void (*)(OnigMatchParam*)> param{onig_new_match_param(),
                                                                    onig_free_match_param};
+  int count = 0;  // of positions tried
+
+  Search(std::string_view searched, PatternBudget& of_call) : text(searched), budget(of_call) {
+    onig_initialize_match_param(param.get());
+    onig_set_retry_limit_in_match_of_match_param(param.get(), kMaxSteps);
+  }
 };
 
 Pattern::Pattern() = default;
@@ -191,6 +205,11 @@ Result<Pattern> Pattern::FromJson(const JsonValue& json, std::string_view name,
   return Status::BadFile("", where, "is not {\"Regex\": \"...\"} or {\"String\": \"...\"}");
 }
 
+Status Pattern::TooManySteps() const {
+  return Status::RunTime(fmt::format("the tokenizer's pattern \"{}\" needs too many steps on this "
+                                     "text", expression_.substr(0, 200)));
+}
+
 Status Pattern::Next(Search& search, size_t start, bool* found, PatternSpan* match) const {
   const std::string_view text = search.text;
   *found = false;
@@ -203,31 +222,23 @@ Status Pattern::Next(Search& search, size_t start, bool* found, PatternSpan* mat
   }
   const auto* begin = reinterpret_cast<const OnigUChar*>(text.data());
   const auto* end = begin + text.size();
-  OnigMatchParam* param = search.param.get();
-  const OnigRegion* region = search.region.get();
-  // Oniguruma does not tell how many steps it took. Searching first under a small limit and again
-  // under a larger one bounds what is charged to within a factor of what was spent.
-  for (int64_t limit = 2000;; limit *= 8) {
-    limit = std::min(limit, kMaxStepsOfSearch);
-    onig_initialize_match_param(param);
-    onig_set_retry_limit_in_match_of_match_param(param, static_cast<unsigned long>(limit));
-    onig_set_retry_limit_in_search_of_match_param(param, static_cast<unsigned long>(limit));
-    const int at = onig_search_with_param(compiled_->regex, begin, end, begin + start, end,
-                                          search.region.get(), ONIG_OPTION_NONE, param);
-    if (at == ONIG_MISMATCH) return Status::Ok();
-    if (at >= 0) {
+  // Position by position instead of onig_search: one search may walk over the text from each of its
+  // starts, quadratic work that no limit of Oniguruma sees and that could not be interrupted.
+  for (size_t at = start; at <= text.size();) {
+    if (++search.count % kMatchesBetweenChecks == 0 && search.budget.IsSpent()) {
+      return TooManySteps();
+    }
+    const int length = onig_match_with_param(compiled_->regex, begin, end, begin + at, nullptr,
+                                             ONIG_OPTION_NONE, search.param.get());
+    if (length >= 0) {
       *found = true;
-      *match = {static_cast<size_t>(region->beg[0]), static_cast<size_t>(region->end[0]), true};
+      *match = {at, at + static_cast<size_t>(length), true};
       return Status::Ok();
     }
-    const bool limited = at == ONIGERR_RETRY_LIMIT_IN_MATCH_OVER ||
-                         at == ONIGERR_RETRY_LIMIT_IN_SEARCH_OVER;
-    search.budget.steps -= limit;
-    if (!limited || limit == kMaxStepsOfSearch || search.budget.steps < 0) {
-      return Status::RunTime(fmt::format("the tokenizer's pattern \"{}\" needs too many steps on "
-                                         "this text", expression_.substr(0, 200)));
-    }
+    if (length != ONIG_MISMATCH) return TooManySteps();
+    at += static_cast<size_t>(std::max(1, DecodeUtf8(text, at).size_bytes));
   }
+  return Status::Ok();
 }
 
 Status Pattern::FindSpans(std::string_view text, PatternBudget& budget,
@@ -236,7 +247,7 @@ Status Pattern::FindSpans(std::string_view text, PatternBudget& budget,
     spans.push_back({0, 0, false});
     return Status::Ok();
   }
-  Search search{text, budget};
+  Search search(text, budget);
   size_t previous_end = 0;            // of the spans appended
   size_t last_match_end = SIZE_MAX;
   size_t start = 0;

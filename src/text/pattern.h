@@ -25,13 +25,21 @@ struct PatternSpan {
   bool is_match;
 };
 
-// Backtracking steps that one call of Encode may still spend. Linear patterns never come near it.
-struct PatternBudget {
-  int64_t steps;
-  // Enough for every linear pattern, and about half a second of a pattern that explodes.
+// What one call of Encode may spend on patterns. Linear patterns never come near it; one that explodes
+// or is quadratic ends with an error. Oniguruma counts its backtracking steps (a single match may take
+// ten million, its own default), but not its way forward: for that the thread's CPU time counts.
+class PatternBudget {
+ public:
   static PatternBudget ForText(size_t size_bytes) {
-    return {40'000'000 + 64 * static_cast<int64_t>(size_bytes)};
+    return PatternBudget(300'000'000 + 2000 * static_cast<int64_t>(size_bytes));
   }
+  // Called every now and then while a pattern works; true where the time is up.
+  bool IsSpent();
+
+ private:
+  explicit PatternBudget(int64_t allowed_ns) : allowed_ns_(allowed_ns) {}
+  int64_t allowed_ns_;
+  int64_t deadline_ns_ = -1;  // of the thread's CPU clock, from the first question on
 };
 
 class Pattern {
@@ -58,6 +66,7 @@ class Pattern {
   struct Search;
   Pattern();
   // The next match at or after `start`; found = false where there is none.
+  Status TooManySteps() const;
   Status Next(Search& search, size_t start, bool* found, PatternSpan* match) const;
 
   std::string expression_;

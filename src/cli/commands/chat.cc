@@ -84,7 +84,8 @@ class Chat {
       system_ = command.substr(8);
       messages_.clear();
     } else {
-      if (command != "/help") std::fprintf(stderr, "no command %s\n", EscapeForTerminal(command).c_str());
+      if (command != "/help")
+        std::fprintf(stderr, "no command %s\n", EscapeForTerminal(command).c_str());
       std::fwrite(kHelp.data(), 1, kHelp.size(), stderr);
     }
     return true;

@@ -38,7 +38,8 @@ CommandAction Setup(CLI::App& app) {
 }  // namespace
 
 const Command& command_inspect() {
-  static const Command command = {"inspect", "each step alone: model, tokenize, logits ...", 70, Setup};
+  static const Command command = {"inspect", "each step alone: model, tokenize, logits ...", 70,
+                                  Setup};
   return command;
 }
 

@@ -30,7 +30,8 @@ std::string DescribeRoofs(const Roofs& roofs) {
   text += fmt::format("  read stream  {:>8.1f} GB/s     {}\n", roofs.read_stream_gb_per_s,
                       roofs.read_stream_variant);
   for (const auto& [threads, rate] : roofs.read_stream_by_threads) {
-    text += fmt::format("    {} thread{}  {:>8.1f} GB/s\n", threads, threads == 1 ? " " : "s", rate);
+    text +=
+        fmt::format("    {} thread{}  {:>8.1f} GB/s\n", threads, threads == 1 ? " " : "s", rate);
   }
   const auto peak = [&](std::string_view name, double value, std::string_view unit,
                         const std::string& code) {
@@ -48,7 +49,8 @@ std::string DescribeRoofs(const Roofs& roofs) {
 
 std::string Describe(const Machine& machine, bool with_evidence) {
   std::string text = fmt::format("{}\n", machine.cpu.model);
-  text += fmt::format("cores     {} usable of {} CPUs\n", machine.cpu.cores, machine.cpu.logical_cpus);
+  text +=
+      fmt::format("cores     {} usable of {} CPUs\n", machine.cpu.cores, machine.cpu.logical_cpus);
   text += fmt::format("isa       {} ({})\n", IsaName(BestIsa(machine.cpu.features)),
                       machine.cpu.features.ToString());
   for (const CacheInfo& cache : machine.cpu.caches) {
@@ -81,8 +83,7 @@ Status Measure(const MachineArguments& arguments, Machine& machine) {
   const int threads = arguments.threads > 0 ? arguments.threads : machine.cpu.cores;
   ThreadPool pool(threads, machine.cpu.pin_order);
   NoticeList notices;
-  FATHOM_ASSIGN(machine.roofs,
-                MeasureRoofs(pool, machine, isa, notices, 1000 * arguments.seconds));
+  FATHOM_ASSIGN(machine.roofs, MeasureRoofs(pool, machine, isa, notices, 1000 * arguments.seconds));
   PrintNotices(notices, arguments.quiet);
   RememberReadStream(machine, std::string(IsaName(isa)), threads,
                      machine.roofs.read_stream_gb_per_s);

@@ -105,8 +105,8 @@ JsonValue SequenceJson(const Engine& engine, const GeneratedSequence& sequence) 
       {"kernels", KernelsJson(engine)}};
 }
 
-// "131 + 200 tokens   first token 84 ms   decode 168 tok/s = 45.1 GB/s = 91 % of this machine's 49.6
-// GB/s"
+// "131 + 200 tokens   first token 84 ms   decode 168 tok/s = 45.1 GB/s = 91 % of this
+// machine's 49.6 GB/s"
 std::string ClosingLine(const Engine& engine, const std::vector<GeneratedSequence>& sequences) {
   const RequestTimings& timings = sequences[0].timings;
   int64_t new_tokens = 0;
@@ -165,8 +165,8 @@ Status PrintText(const Engine& engine, const RunArguments& arguments,
 Status Run(RunArguments arguments) {
   // From here on an interruption ends the answer, not the program in the middle of a write.
   const InterruptGuard guard;
-  arguments.model.engine.max_sequences = std::max<int64_t>(
-      arguments.sampling.num_return_sequences.value_or(1), 1);
+  arguments.model.engine.max_sequences =
+      std::max<int64_t>(arguments.sampling.num_return_sequences.value_or(1), 1);
   FATHOM_ASSIGN(const auto model, LoadModel(arguments.model));
   FATHOM_ASSIGN(Prompt prompt, MakePrompt(arguments, *model));
   NoticeList notices;
@@ -196,8 +196,8 @@ Status Run(RunArguments arguments) {
 }
 
 Status CheckArguments(const RunArguments& arguments) {
-  const int given = arguments.prompt.has_value() + arguments.prompt_file.has_value() +
-                    arguments.ids.has_value();
+  const int given =
+      arguments.prompt.has_value() + arguments.prompt_file.has_value() + arguments.ids.has_value();
   if (given > 1) {
     return Status::Usage("run", "has more than one prompt",
                          "give one of PROMPT, --prompt-file, --ids");

@@ -1,5 +1,5 @@
-// `fathom inspect STEP`: each step of a run alone. The forms of output are fixed: other programs read
-// them.
+// `fathom inspect STEP`: each step of a run alone. The forms of output are fixed: other programs
+// read them.
 #pragma once
 
 #include "cli/command.h"

@@ -42,7 +42,8 @@ CommandAction SetupInspectLogits(CLI::App& app) {
   arguments->model.engine.dtype = "float32";
   app.add_option("model", arguments->model.model, "a model folder")->required();
   app.add_option("--ids", arguments->ids, "token ids: 1,2,3")->required();
-  app.add_option("--out", arguments->out, "the file to write: float32 [ids, vocabulary]")->required();
+  app.add_option("--out", arguments->out, "the file to write: float32 [ids, vocabulary]")
+      ->required();
   AddModelOptions(app, arguments->model);
   app.add_flag("--quiet", arguments->model.quiet, "nothing on stderr");
   return [arguments] { return WriteLogits(*arguments); };

@@ -43,7 +43,7 @@ Status DescribeFolder(const std::string& path, const Checkpoint& checkpoint, Mod
   FATHOM_ASSIGN(const Architecture* architecture, FindArchitecture(file));
   FATHOM_ASSIGN(const ModelConfig config, architecture->parse_config(file));
   FATHOM_ASSIGN(Graph graph, architecture->build_graph(config, {}));
-  report.config = config.raw;
+  report.config = *config.raw;
   report.architecture = config.model_type;
   report.notices = config.notices;
   CountTensors(checkpoint, config.tie_word_embeddings, report);

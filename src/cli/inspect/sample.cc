@@ -3,12 +3,10 @@
 #include <memory>
 
 #include "base/json.h"
-#include "checkpoint/generation_config.h"
 #include "cli/inspect/inspect.h"
 #include "cli/model_options.h"
 #include "cli/npy.h"
 #include "cli/terminal.h"
-#include "engine/generation_settings.h"
 #include "fathom/sampling.h"
 
 namespace fathom {
@@ -25,9 +23,8 @@ struct SampleArguments {
 std::string LineOf(const TokenDistribution& distribution) {
   JsonArray probs;
   for (const float p : distribution.probs) probs.push_back(static_cast<double>(p));
-  return WriteJson(JsonObject{
-             {"ids", JsonArray(distribution.ids.begin(), distribution.ids.end())},
-             {"probs", std::move(probs)}}) +
+  return WriteJson(JsonObject{{"ids", JsonArray(distribution.ids.begin(), distribution.ids.end())},
+                              {"probs", std::move(probs)}}) +
          "\n";
 }
 
@@ -43,8 +40,6 @@ Status CheckIds(const std::vector<int32_t>& ids, int64_t vocab_size) {
 
 Status Sample(const SampleArguments& arguments) {
   FATHOM_ASSIGN(const NpyMatrix logits, ReadNpy(arguments.logits));
-  FATHOM_ASSIGN(const JsonValue json, ParseJsonFile(arguments.config));
-  FATHOM_ASSIGN(const GenerationConfig config, GenerationConfig::Parse(json, arguments.config));
   std::vector<int32_t> ids;
   if (!arguments.ids.empty()) {
     FATHOM_ASSIGN(ids, ParseIds(arguments.ids, "--ids"));
@@ -56,8 +51,7 @@ Status Sample(const SampleArguments& arguments) {
     return Status::Usage("--prompt-length", fmt::format("{}", prompt_length),
                          fmt::format("there are {} ids", count));
   }
-  SamplingParams params = SamplingParamsFrom(config);
-  params.max_length = LengthLimit(RequestFrom(config), prompt_length, 0, 0);
+  FATHOM_ASSIGN(const SamplingParams params, ReadSamplingParams(arguments.config, prompt_length));
   FATHOM_TRY(ValidateSampling(params, logits.columns));
   const SamplingArm arm = EngineOptions::Contains(arguments.disabled, "top_k")
                               ? SamplingArm::kFullSort

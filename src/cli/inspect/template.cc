@@ -30,8 +30,8 @@ Status Render(const TemplateArguments& arguments) {
   if (!arguments.kwargs.empty()) {
     auto parsed = ParseJson(arguments.kwargs, "--chat-template-kwargs");
     if (!parsed.ok()) {
-      return Status::Usage("--chat-template-kwargs", parsed.status().detail().value + " " +
-                                                         parsed.status().detail().limit,
+      return Status::Usage("--chat-template-kwargs",
+                           parsed.status().detail().value + " " + parsed.status().detail().limit,
                            "give a JSON object");
     }
     kwargs = *std::move(parsed);

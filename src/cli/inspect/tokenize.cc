@@ -44,7 +44,8 @@ CommandAction SetupInspectTokenize(CLI::App& app) {
   auto arguments = std::make_shared<TokenizeArguments>();
   app.add_option("model", arguments->model, "a model folder or a tokenizer.json")->required();
   auto* text = app.add_option("--text", arguments->text, "the text");
-  auto* file = app.add_option("--text-file", arguments->text_file, "a file with the text, - for stdin");
+  auto* file =
+      app.add_option("--text-file", arguments->text_file, "a file with the text, - for stdin");
   text->excludes(file);
   app.add_flag("--no-special", arguments->no_special, "without what the post-processor adds");
   app.add_flag("--parse-special", arguments->parse_special,

@@ -1,5 +1,5 @@
-// gated_activation(linear(x, gate), linear(x, up)) -> linear_gated(x, gate, up): x is read once, the
-// two products meet in registers, and two intermediate activations are never written.
+// gated_activation(linear(x, gate), linear(x, up)) -> linear_gated(x, gate, up): x is read once,
+// the two products meet in registers, and two intermediate activations are never written.
 #include "graph/passes/passes.h"
 
 namespace fathom {

@@ -8,7 +8,8 @@ namespace fathom {
 namespace {
 
 bool SameRotation(const OpNode& a, const OpNode& b) {
-  return a.inputs[1] == b.inputs[1] && a.attributes.Int("head_dim") == b.attributes.Int("head_dim") &&
+  return a.inputs[1] == b.inputs[1] &&
+         a.attributes.Int("head_dim") == b.attributes.Int("head_dim") &&
          a.attributes.Int("interleaved", 0) == b.attributes.Int("interleaved", 0);
 }
 
@@ -21,8 +22,8 @@ int FindQueryRotary(const Graph& graph, const GraphUses& uses, const OpNode& key
     const int rotary = uses.producer(attention.inputs[0]);
     if (rotary < 0 || graph.nodes[rotary].op->name != "rotary") continue;
     const auto& readers = uses.consumers(graph.nodes[rotary].outputs[0]);
-    const bool read_later = std::all_of(readers.begin(), readers.end(),
-                                        [&](int n) { return n > write; });
+    const bool read_later =
+        std::all_of(readers.begin(), readers.end(), [&](int n) { return n > write; });
     if (read_later && SameRotation(graph.nodes[rotary], key_rotary)) return rotary;
   }
   return -1;
@@ -38,7 +39,8 @@ int FuseRotaryCacheWrite(Graph& graph) {
     OpNode& write = graph.nodes[n];
     if (write.op->name != "cache_write") continue;
     const int key = uses.producer(write.inputs[0]);
-    if (key < 0 || graph.nodes[key].op->name != "rotary" || !uses.UsedOnce(write.inputs[0])) continue;
+    if (key < 0 || graph.nodes[key].op->name != "rotary" || !uses.UsedOnce(write.inputs[0]))
+      continue;
     const int query = FindQueryRotary(graph, uses, graph.nodes[key], write.inputs[3], n);
     if (query < 0) continue;
     const OpNode& q = graph.nodes[query];

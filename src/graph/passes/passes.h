@@ -31,10 +31,10 @@ struct PassReport {
 Result<std::vector<PassReport>> RunPasses(Graph& graph, std::span<const std::string> skipped);
 
 // One fusion a file.
-int FuseLinearGated(Graph& graph);        // fuse_linear_gated.cc
-int FuseLinearGroup(Graph& graph);        // fuse_linear_group.cc
-int FuseAddRmsNorm(Graph& graph);         // fuse_add_rms_norm.cc
-int FuseRotaryCacheWrite(Graph& graph);   // fuse_rotary_cache_write.cc
+int FuseLinearGated(Graph& graph);       // fuse_linear_gated.cc
+int FuseLinearGroup(Graph& graph);       // fuse_linear_group.cc
+int FuseAddRmsNorm(Graph& graph);        // fuse_add_rms_norm.cc
+int FuseRotaryCacheWrite(Graph& graph);  // fuse_rotary_cache_write.cc
 
 // What the fusions ask of a graph: who writes a value, who reads it.
 class GraphUses {

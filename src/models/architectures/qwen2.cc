@@ -1,5 +1,5 @@
-// Qwen 2 and 2.5: biases on q, k, v alone; a sliding window on the upper layers where the file asks.
-// Mirrors transformers' models/qwen2: configuration_qwen2.py, modeling_qwen2.py.
+// Qwen 2 and 2.5: biases on q, k, v alone; a sliding window on the upper layers where the file
+// asks. Mirrors transformers' models/qwen2: configuration_qwen2.py, modeling_qwen2.py.
 #include "models/architecture.h"
 #include "models/common/decoder.h"
 

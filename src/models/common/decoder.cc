@@ -92,8 +92,8 @@ class DecoderBuilder {
     const int64_t head_dim = config_.head_dim;
     const int64_t hidden = config_.hidden_size;
     const bool bias = options_.qkv_bias;
-    ValueId q = Linear(x, "q_proj", source + "q_proj", heads * head_dim, hidden, bias,
-                       WeightSplit::kRows);
+    ValueId q =
+        Linear(x, "q_proj", source + "q_proj", heads * head_dim, hidden, bias, WeightSplit::kRows);
     ValueId k = Linear(x, "k_proj", source + "k_proj", kv_heads * head_dim, hidden, bias,
                        WeightSplit::kRows);
     const ValueId v = Linear(x, "v_proj", source + "v_proj", kv_heads * head_dim, hidden, bias,
@@ -115,8 +115,8 @@ class DecoderBuilder {
          {"scale", 1.0 / std::sqrt(static_cast<double>(head_dim))},
          {"window", window},
          {"softcap", 0.0}});
-    return builder_.AllReduce(Linear(context, "o_proj", source + "o_proj", hidden,
-                                     heads * head_dim, options_.o_bias, WeightSplit::kCols));
+    return builder_.AllReduce(Linear(context, "o_proj", source + "o_proj", hidden, heads * head_dim,
+                                     options_.o_bias, WeightSplit::kCols));
   }
 
   ValueId Mlp(ValueId x, const std::string& source) {

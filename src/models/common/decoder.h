@@ -4,8 +4,8 @@
 
 #include <functional>
 
-#include "graph/builder.h"
 #include "checkpoint/model_config.h"
+#include "graph/builder.h"
 
 namespace fathom {
 

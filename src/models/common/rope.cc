@@ -40,12 +40,18 @@ class RopeMaker {
     switch (parameters_.rope_type) {
       case RopeType::kDefault:
         return Finish(InverseFrequencies(parameters_.rope_theta, dim()), 1.0);
-      case RopeType::kLinear: return Linear();
-      case RopeType::kDynamic: return Dynamic();
-      case RopeType::kYarn: return Yarn();
-      case RopeType::kLongrope: return LongRope();
-      case RopeType::kLlama3: return Llama3();
-      case RopeType::kProportional: break;
+      case RopeType::kLinear:
+        return Linear();
+      case RopeType::kDynamic:
+        return Dynamic();
+      case RopeType::kYarn:
+        return Yarn();
+      case RopeType::kLongrope:
+        return LongRope();
+      case RopeType::kLlama3:
+        return Llama3();
+      case RopeType::kProportional:
+        break;
     }
     return Bad("rope_type", fmt::format("\"{}\"", RopeTypeName(parameters_.rope_type)),
                "is not one that this architecture runs with");
@@ -94,8 +100,8 @@ class RopeMaker {
     const std::vector<float> frequencies = PositionFrequencies(parameters_.rope_theta, dim());
     std::vector<float> inv_freq(frequencies.size());
     for (size_t i = 0; i < frequencies.size(); ++i) {
-      const float ramp = std::clamp(
-          static_cast<float>((static_cast<double>(i) - low) / (high - low)), 0.0f, 1.0f);
+      const float ramp =
+          std::clamp(static_cast<float>((static_cast<double>(i) - low) / (high - low)), 0.0f, 1.0f);
       const float kept = 1.0f - ramp;
       const float interpolated = 1.0f / (static_cast<float>(factor) * frequencies[i]);
       inv_freq[i] = interpolated * (1.0f - kept) + 1.0f / frequencies[i] * kept;

@@ -7,14 +7,14 @@
 namespace fathom {
 
 struct Rope {
-  Attributes attributes;               // of rotary_table (src/ops/records/rotary_table.cc)
-  int64_t rotary_dim = 0;              // of each head; the rest passes through
-  bool depends_on_length = false;      // dynamic, longrope: old keys change with the length
+  Attributes attributes;           // of rotary_table (src/ops/records/rotary_table.cc)
+  int64_t rotary_dim = 0;          // of each head; the rest passes through
+  bool depends_on_length = false;  // dynamic, longrope: old keys change with the length
 };
 
 // The rope types of transformers 5.23: default, linear, dynamic, yarn, longrope, llama3. Mirrors
-// ROPE_INIT_FUNCTIONS and dynamic_rope_update of modeling_rope_utils.py. kBadFile for an unknown type
-// or a parameter that the type needs and config.json lacks.
+// ROPE_INIT_FUNCTIONS and dynamic_rope_update of modeling_rope_utils.py. kBadFile for an unknown
+// type or a parameter that the type needs and config.json lacks.
 Result<Rope> MakeRope(const ModelConfig& config, const RopeParameters& parameters);
 
 }  // namespace fathom
