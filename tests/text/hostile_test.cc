@@ -229,8 +229,8 @@ TEST(HostilePatternTest, ExplodingPatternsAreBounded) {
       EXPECT_EQ(tokenizer.status().code(), StatusCode::kBadFile);
       continue;
     }
-    for (const std::string& text :
-         {std::string(100000, 'a') + "!", std::string(50000, 'a') + "b" + std::string(50000, 'a')}) {
+    for (const std::string& text : {std::string(100000, 'a') + "!",
+                                    std::string(50000, 'a') + "b" + std::string(50000, 'a')}) {
       const auto ids = tokenizer->Encode(text);
       if (ids.ok()) {
         EXPECT_EQ(ids->size(), text.size());
@@ -254,7 +254,8 @@ TEST_P(LongTextTest, OneMillionOfOneThing) {
   ASSERT_TRUE(tokenizer.ok());
   std::vector<std::string> units = {"Z", " ", "\u0300", "\U0001F468\u200D"};
   if (std::string(GetParam()) == "qwen2") {
-    for (const char* more : {"^", "\u4e2d", "\n", "1", "the", "e\u0301", "<|"}) units.push_back(more);
+    for (const char* more : {"^", "\u4e2d", "\n", "1", "the", "e\u0301", "<|"})
+      units.push_back(more);
   }
   for (const std::string& unit : units) {
     SCOPED_TRACE(unit);
