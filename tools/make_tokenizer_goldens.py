@@ -425,6 +425,22 @@ def main():
             **golden_of(Tokenizer.from_str(json.dumps(o200k)), TEXTS),
         },
     )
+    digits = copy.deepcopy(bases["gpt2"][0])
+    digits["pre_tokenizer"] = {
+        "type": "Sequence",
+        "pretokenizers": [
+            {"type": "Digits", "individual_digits": True},
+            digits["pre_tokenizer"],
+        ],
+    }
+    write(
+        "digits.golden.json",
+        {
+            **VERSIONS,
+            "pre_tokenizer": digits["pre_tokenizer"],
+            **golden_of(Tokenizer.from_str(json.dumps(digits)), TEXTS),
+        },
+    )
     components = []
     shared = char_model()
     for name, json_ in component_tokenizers().items():

@@ -30,6 +30,8 @@ class Decoder {
   virtual ~Decoder() = default;
   // A fresh stage that passes its tokens on to `next`.
   virtual TokenSinkPtr Start(TokenSinkPtr next) const = 0;
+  // Whether tokens are written in the byte-level alphabet.
+  virtual bool reads_byte_level() const { return false; }
 };
 
 using DecoderPtr = std::unique_ptr<Decoder>;

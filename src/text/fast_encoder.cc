@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/known_patterns.h"
 #include "text/scanners.h"
@@ -62,6 +63,7 @@ Result<std::unique_ptr<FastEncoder>> FastEncoder::Make(const PreTokenizer* pre_t
   if (!plan || !plan->byte_level || !model.is_plain_byte_level()) return encoder;
   encoder->byte_words_ = true;
   encoder->add_prefix_space_ = plan->add_prefix_space;
+  encoder->isolate_digits_ = plan->isolate_digits;
   if (plan->pattern == kGpt2Pattern) {
     encoder->scan_ = &FastEncoder::Scan<Gpt2Scanner>;
     encoder->description_ = "scanner gpt2";
@@ -78,6 +80,7 @@ Result<std::unique_ptr<FastEncoder>> FastEncoder::Make(const PreTokenizer* pre_t
   } else {
     encoder->description_ = "whole texts";
   }
+  if (plan->isolate_digits) encoder->description_ += ", digits alone";
   return encoder;
 }
 
@@ -91,23 +94,46 @@ Status FastEncoder::Encode(std::string_view text, FastScratch& scratch, PatternB
     text = scratch.with_space;
   }
   scratch.count = 0;
-  if (scan_ != nullptr) {
-    (this->*scan_)(text, scratch);
+  if (!isolate_digits_) {
+    FATHOM_TRY(EncodePart(text, scratch, budget));
   } else {
-    scratch.spans.clear();
-    if (pattern_ != nullptr) {
-      FATHOM_TRY(pattern_->FindSpans(text, budget, scratch.spans));
-    } else {
-      scratch.spans.push_back({0, text.size(), true});
-    }
     const auto* data = reinterpret_cast<const uint8_t*>(text.data());
-    for (const PatternSpan& span : scratch.spans) {
-      if (span.begin == span.end) continue;
-      EmitWord(data + span.begin, span.end - span.begin, data + text.size(), scratch);
+    size_t begin = 0;
+    for (size_t i = 0; i < text.size();) {
+      const DecodedCodePoint decoded = DecodeUtf8(text, i);
+      const auto size = static_cast<size_t>(decoded.size_bytes);
+      if (HasFlag(decoded.code_point, kRustNumeric)) {
+        FATHOM_TRY(EncodePart(text.substr(begin, i - begin), scratch, budget));
+        EmitWord(data + i, size, data + text.size(), scratch);
+        begin = i + size;
+      }
+      i += size;
     }
+    FATHOM_TRY(EncodePart(text.substr(begin), scratch, budget));
   }
   ids.insert(ids.end(), scratch.ids.begin(),
              scratch.ids.begin() + static_cast<ptrdiff_t>(scratch.count));
+  return Status::Ok();
+}
+
+Status FastEncoder::EncodePart(std::string_view text, FastScratch& scratch,
+                               PatternBudget& budget) const {
+  if (text.empty()) return Status::Ok();
+  if (scan_ != nullptr) {
+    (this->*scan_)(text, scratch);
+    return Status::Ok();
+  }
+  scratch.spans.clear();
+  if (pattern_ != nullptr) {
+    FATHOM_TRY(pattern_->FindSpans(text, budget, scratch.spans));
+  } else {
+    scratch.spans.push_back({0, text.size(), true});
+  }
+  const auto* data = reinterpret_cast<const uint8_t*>(text.data());
+  for (const PatternSpan& span : scratch.spans) {
+    if (span.begin == span.end) continue;
+    EmitWord(data + span.begin, span.end - span.begin, data + text.size(), scratch);
+  }
   return Status::Ok();
 }
 

@@ -48,6 +48,7 @@ class FastEncoder {
   FastEncoder(const PreTokenizer* pre_tokenizer, const BpeModel& model)
       : pre_tokenizer_(pre_tokenizer), model_(model) {}
 
+  Status EncodePart(std::string_view text, FastScratch& scratch, PatternBudget& budget) const;
   Status EncodeWords(std::string_view text, PatternBudget& budget, FastScratch& scratch,
                      std::vector<int32_t>& ids) const;
   template <typename Scanner>
@@ -63,6 +64,7 @@ class FastEncoder {
   const BpeModel& model_;
   bool byte_words_ = false;  // words are raw bytes
   bool add_prefix_space_ = false;
+  bool isolate_digits_ = false;
   ScanFunction scan_ = nullptr;     // where the pattern is known
   std::unique_ptr<Pattern> pattern_;  // where it is not
   std::string description_;

@@ -135,15 +135,18 @@ void Compose(std::vector<Unit>& units) {
 }  // namespace
 
 bool IsSurelyNfc(std::string_view text) {
-  const UnicodeData& data = Unicode();
-  for (size_t i = 0; i < text.size();) {
-    if (static_cast<unsigned char>(text[i]) < 0x80) {
-      ++i;
+  const auto& records = Unicode().records;
+  const auto* p = reinterpret_cast<const uint8_t*>(text.data());
+  const uint8_t* end = p + text.size();
+  while (p < end) {
+    // Nothing below U+0300 changes under NFC: lead bytes up to 0xCB.
+    if (*p < 0xCC) {
+      ++p;
       continue;
     }
-    const DecodedCodePoint decoded = DecodeUtf8(text, i);
-    if ((data.records[decoded.code_point] >> 5 & kNeedsNfc) != 0) return false;
-    i += static_cast<size_t>(decoded.size_bytes);
+    const ValidCodePoint found = DecodeValidUtf8(p);
+    if ((records[found.code_point] >> 5 & kNeedsNfc) != 0) return false;
+    p += found.size_bytes;
   }
   return true;
 }

@@ -28,6 +28,7 @@ struct ScanPlan {
   std::string pattern;            // empty: no cut
   bool byte_level = false;        // the words are then written in the byte-level alphabet
   bool add_prefix_space = false;  // before the cut, where a text does not start with a space
+  bool isolate_digits = false;    // before all else each numeric code point is cut out
 };
 
 class PreTokenizer {

@@ -64,19 +64,8 @@ class ScanClasses {
     return other == 0 ? 8 : std::countr_zero(other) / 8;
   }
   Found Beyond(const uint8_t* p) const {
-    uint32_t c;
-    uint8_t size;
-    if (*p < 0xE0) {
-      c = (*p & 0x1Fu) << 6 | (p[1] & 0x3Fu);
-      size = 2;
-    } else if (*p < 0xF0) {
-      c = (*p & 0x0Fu) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu);
-      size = 3;
-    } else {
-      c = (*p & 0x07u) << 18 | (p[1] & 0x3Fu) << 12 | (p[2] & 0x3Fu) << 6 | (p[3] & 0x3Fu);
-      size = 4;
-    }
-    return {table_[c], size};
+    const ValidCodePoint found = DecodeValidUtf8(p);
+    return {table_[found.code_point], static_cast<uint8_t>(found.size_bytes)};
   }
 
   const CodePointTable<uint8_t>& table_;

@@ -286,9 +286,8 @@ std::string Tokenizer::TokenBytes(int32_t id) const {
   const int byte = impl_->has_byte_fallback ? ByteOfByteToken(*token) : -1;
   if (byte >= 0) return std::string(1, static_cast<char>(byte));
   std::string bytes;
-  const std::optional<ScanPlan> plan =
-      impl_->pre_tokenizer == nullptr ? std::nullopt : impl_->pre_tokenizer->Plan();
-  if (plan && plan->byte_level && AppendBytesOfByteLevel(*token, bytes)) return bytes;
+  const bool byte_level = impl_->decoder != nullptr && impl_->decoder->reads_byte_level();
+  if (byte_level && AppendBytesOfByteLevel(*token, bytes)) return bytes;
   return Decode(std::span(&id, 1));
 }
 

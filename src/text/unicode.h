@@ -64,6 +64,19 @@ struct UnicodeData {
 // Built from the generated runs at the first call (about a millisecond).
 const UnicodeData& Unicode();
 
+// The code point at p in text that is known to be valid UTF-8.
+struct ValidCodePoint {
+  uint32_t code_point;
+  uint32_t size_bytes;
+};
+inline ValidCodePoint DecodeValidUtf8(const uint8_t* p) {
+  const uint32_t lead = *p;
+  if (lead < 0x80) return {lead, 1};
+  if (lead < 0xE0) return {(lead & 0x1F) << 6 | (p[1] & 0x3Fu), 2};
+  if (lead < 0xF0) return {(lead & 0x0F) << 12 | (p[1] & 0x3Fu) << 6 | (p[2] & 0x3Fu), 3};
+  return {(lead & 7) << 18 | (p[1] & 0x3Fu) << 12 | (p[2] & 0x3Fu) << 6 | (p[3] & 0x3Fu), 4};
+}
+
 inline GeneralCategory GeneralCategoryOf(char32_t c) {
   return static_cast<GeneralCategory>(Unicode().records[c] & 31);
 }

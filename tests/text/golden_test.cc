@@ -137,20 +137,33 @@ TEST_F(GoldenTest, PublishedShapes) {
   }
 }
 
+// A base's file with the golden's own pre-tokenizer, and its first added tokens.
+Result<Tokenizer> OpenChanged(const std::string& base, const JsonValue& golden,
+                              size_t added_count) {
+  JsonValue json = *ParseJsonFile(GoldenPath(base + "/tokenizer.json"));
+  json.Set("pre_tokenizer", *golden.Find("pre_tokenizer"));
+  JsonArray added = json.Find("added_tokens")->as_array();
+  added.resize(added_count);
+  json.Set("added_tokens", std::move(added));
+  const TempFolder folder;
+  return Tokenizer::OpenFile(folder.Write("tokenizer.json", WriteJson(json)));
+}
+
 // A pattern without a scanner: Oniguruma cuts, the rest is the fast path.
 TEST_F(GoldenTest, PatternOfO200k) {
   const JsonValue golden = ReadGolden("o200k.golden.json");
-  Result<JsonValue> json = ParseJsonFile(GoldenPath("llama3/tokenizer.json"));
-  ASSERT_TRUE(json.ok());
-  json->Set("pre_tokenizer", *golden.Find("pre_tokenizer"));
-  JsonArray added = json->Find("added_tokens")->as_array();
-  added.resize(2);
-  json->Set("added_tokens", std::move(added));
-  const TempFolder folder;
-  const Result<Tokenizer> tokenizer =
-      Tokenizer::OpenFile(folder.Write("tokenizer.json", WriteJson(*json)));
+  const Result<Tokenizer> tokenizer = OpenChanged("llama3", golden, 2);
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   EXPECT_EQ(tokenizer->fast_path(), "pattern");
+  ExpectGolden(*tokenizer, golden, texts(), fragments());
+}
+
+// The pre-tokenizer of SmolLM and StarCoder 2.
+TEST_F(GoldenTest, DigitsAlone) {
+  const JsonValue golden = ReadGolden("digits.golden.json");
+  const Result<Tokenizer> tokenizer = OpenChanged("gpt2", golden, 1);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+  EXPECT_EQ(tokenizer->fast_path(), "scanner gpt2, digits alone");
   ExpectGolden(*tokenizer, golden, texts(), fragments());
 }
 

@@ -46,6 +46,7 @@ class ByteLevel final : public Decoder {
   TokenSinkPtr Start(TokenSinkPtr next) const override {
     return std::make_unique<ByteLevelStage>(std::move(next));
   }
+  bool reads_byte_level() const override { return true; }
 };
 
 const RegisterComponent<Decoder> kByteLevel("ByteLevel", ByteLevel::Make);

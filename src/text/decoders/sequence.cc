@@ -1,4 +1,6 @@
 // Sequence: one decoder after the other. Fuse: all tokens become one.
+#include <algorithm>
+
 #include "text/decoder.h"
 
 namespace fathom {
@@ -16,6 +18,10 @@ class SequenceDecoder final : public Decoder {
       next = (*part)->Start(std::move(next));
     }
     return next;
+  }
+  bool reads_byte_level() const override {
+    return std::any_of(parts_.begin(), parts_.end(),
+                       [](const DecoderPtr& part) { return part->reads_byte_level(); });
   }
 
  private:

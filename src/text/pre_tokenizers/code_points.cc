@@ -33,6 +33,10 @@ class Digits final : public PreTokenizer {
     return CutAt(pieces, IsNumeric,
                  individual_ ? SplitBehavior::kIsolated : SplitBehavior::kContiguous);
   }
+  std::optional<ScanPlan> Plan() const override {
+    if (!individual_) return std::nullopt;
+    return ScanPlan{.isolate_digits = true};
+  }
 
  private:
   bool individual_ = false;

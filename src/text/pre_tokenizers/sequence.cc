@@ -15,18 +15,22 @@ class SequencePreTokenizer final : public PreTokenizer {
     for (const PreTokenizerPtr& part : parts_) FATHOM_TRY(part->Apply(pieces, budget));
     return Status::Ok();
   }
-  // A cut followed by the byte-level alphabet is one scan; nothing longer is.
+  // Digits, one cut and the byte-level alphabet, in this order, are one scan.
   std::optional<ScanPlan> Plan() const override {
-    if (parts_.size() == 1) return parts_[0]->Plan();
-    if (parts_.size() != 2) return std::nullopt;
-    std::optional<ScanPlan> cut = parts_[0]->Plan();
-    const std::optional<ScanPlan> bytes = parts_[1]->Plan();
-    if (!cut || !bytes || cut->byte_level || !bytes->byte_level || !bytes->pattern.empty() ||
-        bytes->add_prefix_space) {
-      return std::nullopt;
+    ScanPlan plan;
+    for (const PreTokenizerPtr& part : parts_) {
+      const std::optional<ScanPlan> next = part->Plan();
+      if (!next || plan.byte_level) return std::nullopt;
+      const bool started = !plan.pattern.empty() || plan.isolate_digits;
+      if (next->add_prefix_space && started) return std::nullopt;
+      if (next->isolate_digits && started) return std::nullopt;
+      if (!next->pattern.empty() && !plan.pattern.empty()) return std::nullopt;
+      if (!next->pattern.empty()) plan.pattern = next->pattern;
+      plan.isolate_digits |= next->isolate_digits;
+      plan.add_prefix_space |= next->add_prefix_space;
+      plan.byte_level = next->byte_level;
     }
-    cut->byte_level = true;
-    return cut;
+    return plan;
   }
 
  private:
