@@ -249,7 +249,8 @@ Result<const jinja::Template*> ChatTemplate::Choose(const ChatOptions& options) 
 
 Status ChatTemplate::CheckKwargs(const JsonValue& kwargs) const {
   if (!kwargs.is_object()) return WrongShape("chat template kwargs", kwargs, "an object");
-  for (const auto& [name, value] : kwargs.as_object()) {
+  for (const auto& member : kwargs.as_object()) {
+    const std::string& name = member.first;
     const bool token = std::any_of(special_tokens_.begin(), special_tokens_.end(),
                                    [&](const auto& known) { return known.first == name; });
     if (token || IsOneOf(name, kReserved) || IsOneOf(name, kSpecialTokens)) {
