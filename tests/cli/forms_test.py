@@ -59,7 +59,7 @@ class Basics(CliTest):
                      ["run", MINIMAL, *ids, "--max-new-tokens", "-3"],
                      ["run", MINIMAL, *ids, "--temperature", "-1"],
                      ["run", MINIMAL, *ids, "--temperature", "nan"],
-                     ["run", MINIMAL, *ids, "--top-p", "1.5"],
+                     ["run", MINIMAL, *ids, "--do-sample", "--top-p", "-1"],
                      ["run", MINIMAL, *ids, "--top-k", "-5"],
                      ["run", MINIMAL, *ids, "--num-return-sequences", "0"],
                      ["run", MINIMAL, *ids, "--threads", "0"],
@@ -290,7 +290,7 @@ class Run(CliTest):
 
     def greedy(self, model, prompt, count, *more):
         return self.run_json(MODELS / model, "--ids", join_ids(prompt["ids"]), "--dtype",
-                             "float32", "--max-new-tokens", count, "--ignore-eos", *more)
+                             "float32", "--max-new-tokens", count, "--ignore-eos", "--context-length", 192, *more)
 
     def test_greedy_ids(self):
         for model in ("llama-minimal", "llama-sharded", "llama-dynamic", "qwen2-window"):
