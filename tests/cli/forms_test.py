@@ -5,13 +5,12 @@ Usage: forms_test.py FATHOM [unittest's arguments]. The numbers compared with ar
 tests/goldens, which come from transformers and tokenizers.
 """
 import json
-import re
 import signal
 import subprocess
 import time
 
 import harness
-from harness import DEMO, GOLDENS, ROOT, CliTest, join_ids, read_header, read_json, read_npy, run
+from harness import DEMO, GOLDENS, CliTest, join_ids, read_header, read_json, read_npy, run
 
 MODELS = GOLDENS / "models"
 MINIMAL = MODELS / "llama-minimal"
@@ -331,7 +330,7 @@ class Run(CliTest):
                     self.assertEqual(got["ids"], prompt["greedy"]["float32"]["ids"][:8])
                     self.assertEqual(got["isa"], isa)
                 else:
-                    self.assertEqual(outcome.rc, 1)
+                    self.assertEqual(outcome.rc, 2)
                     self.assertEqual(outcome.out, b"")
                     self.assertIn(isa.encode(), outcome.err)
                     self.assertEqual(outcome.err.count(b"\n"), 1)
@@ -424,6 +423,15 @@ class Run(CliTest):
         for locale in ("de_DE.UTF-8", "C"):
             self.assertEqual(self.run_json(*args, "--seed", 7, env={"LC_ALL": locale})["ids"],
                              one["ids"])
+
+    def test_a_sampling_value_asks_for_sampling(self):
+        args = [DEMO, "The king", "--max-new-tokens", 12]
+        greedy = self.run_json(*args, "--no-do-sample", "--temperature", 9)["ids"]
+        warm = [self.run_json(*args, "--temperature", 9, "--top-k", 0, "--seed", seed)["ids"]
+                for seed in (1, 2)]
+        self.assertNotEqual(warm[0], warm[1])
+        self.assertNotIn(greedy, warm)
+        self.assertEqual(self.run_json(*args, "--do-sample", "--top-k", 1)["ids"], greedy)
 
     def test_a_reader_that_goes_away(self):
         child = subprocess.Popen([harness.fathom, "run", DEMO, "Once", "--ignore-eos", "--seed",
@@ -520,5 +528,4 @@ class Reports(CliTest):
 
 
 if __name__ == "__main__":
-    assert ROOT and re
     harness.main()
