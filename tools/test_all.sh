@@ -78,7 +78,7 @@ arm64_sysroot() {
   options="-oDir::State=$apt/state -oDir::State::status=$apt/status -oDir::Cache=$apt/cache
     -oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oAPT::Sandbox::User=root"
   apt-get $options update || return 1
-  (cd "$apt/debs" && apt-get $options download libfmt-dev libgtest-dev libgmock-dev googletest \
+  (cd "$apt/debs" && apt-get $options download libfmt-dev libfmt9 libgtest-dev libgmock-dev googletest \
     libonig-dev libonig5 libhwy-dev libhwy1 nlohmann-json3-dev libcli11-dev libedit-dev libedit2) ||
     return 1
   for deb in "$apt"/debs/*.deb; do
