@@ -22,7 +22,7 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=1}
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1}"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-halt_on_error=1}"
 
-# build FOLDER TARGETS FLAGS...: TARGETS "all", or names parted by spaces; unknown ones are an error.
+# build FOLDER TARGETS FLAGS...: TARGETS is "all", or names parted by spaces.
 build() {
   folder=$1
   targets=$2
@@ -78,9 +78,9 @@ arm64_sysroot() {
   options="-oDir::State=$apt/state -oDir::State::status=$apt/status -oDir::Cache=$apt/cache
     -oAPT::Architecture=arm64 -oAPT::Architectures=arm64 -oAPT::Sandbox::User=root"
   apt-get $options update || return 1
-  (cd "$apt/debs" && apt-get $options download libfmt-dev libfmt9 libgtest-dev libgmock-dev googletest \
-    libonig-dev libonig5 libhwy-dev libhwy1 nlohmann-json3-dev libcli11-dev libedit-dev libedit2) ||
-    return 1
+  (cd "$apt/debs" && apt-get $options download libfmt-dev libfmt9 libgtest-dev libgmock-dev \
+    googletest libonig-dev libonig5 libhwy-dev libhwy1 nlohmann-json3-dev libcli11-dev \
+    libedit-dev libedit2) || return 1
   for deb in "$apt"/debs/*.deb; do
     dpkg -x "$deb" "$sysroot" || return 1
   done
