@@ -50,11 +50,9 @@ int Dispatch(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    std::fputs(app.help().c_str(), stdout);
-    return 0;
+    return Report(WriteOut(app.help()));
   } catch (const CLI::CallForVersion&) {
-    std::puts("fathom " FATHOM_VERSION);
-    return 0;
+    return Report(WriteOut("fathom " FATHOM_VERSION "\n"));
   } catch (const CLI::ParseError& error) {
     std::fprintf(
         stderr, "fathom: %s; see `fathom %s--help`\n", EscapeForTerminal(error.what()).c_str(),

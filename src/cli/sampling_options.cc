@@ -20,8 +20,11 @@ uint64_t RandomSeed() {
 void AddSamplingOptions(CLI::App& app, SamplingArguments& arguments) {
   app.add_option("--max-new-tokens", arguments.max_new_tokens, "most tokens to generate");
   app.add_option("--min-new-tokens", arguments.min_new_tokens, "no end before so many tokens");
-  app.add_flag("--do-sample,!--no-do-sample", arguments.do_sample,
-               "draw tokens (--no-do-sample: always the likeliest)");
+  // Callbacks, since a flag bound to an optional is false, not empty, where it was not given.
+  app.add_flag_callback(
+      "--do-sample", [&arguments] { arguments.do_sample = true; }, "draw tokens");
+  app.add_flag_callback(
+      "--no-do-sample", [&arguments] { arguments.do_sample = false; }, "always the likeliest");
   app.add_option("--temperature", arguments.temperature, "divides the scores before drawing");
   app.add_option("--top-k", arguments.top_k, "draw among the k likeliest (0: all)");
   app.add_option("--top-p", arguments.top_p, "draw among the likeliest that add up to p");
