@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Makes src/text/auto_tokenizer_table.cc: which tokenizer class transformers' AutoTokenizer takes.
 
-Three lists of models/auto/tokenization_auto.py: model_type -> class, the model types whose hub files
-name a wrong class, and, for each class name that transformers can resolve, the class behind it and
-whether that class loads a tokenizer.json as it is.
+Three lists of models/auto/tokenization_auto.py: model_type -> class, the model types whose hub
+files name a wrong class, and, for each class name that transformers can resolve, the class behind
+it and whether that class loads a tokenizer.json as it is.
 
     python tools/make_auto_tokenizer_table.py        (needs transformers 5.23)
 """
@@ -24,7 +24,7 @@ def main():
     names |= {n for n in dir(transformers) if n.endswith(("Tokenizer", "TokenizerFast"))}
     names |= {n + "Fast" for n in names if not n.endswith("Fast")}
     names |= {"BloomTokenizer", "BloomTokenizerFast"}
-    out = ["// Made by tools/make_auto_tokenizer_table.py from transformers "
+    out = ["// Written by tools/make_auto_tokenizer_table.py from transformers "
            f"{transformers.__version__}; do not edit.",
            '#include "text/auto_tokenizer_table.h"', "", "namespace fathom {", ""]
     out.append("const ModelTypeRow kModelTypes[] = {")

@@ -1,11 +1,13 @@
-"""Makes tests/goldens/templates/expressions.json and renderings.json: what the real Jinja renders.
+"""Writes tests/goldens/templates/expressions.json and renderings.json: what the real Jinja renders.
 
-The environment is the one that transformers' apply_chat_template compiles its templates in. Run with
-transformers and jinja2 installed; the versions are written into the files:
+The environment is the one that transformers' apply_chat_template compiles its templates in. The
+templates and conversations stand beside the goldens. Run with transformers and jinja2 installed;
+their versions are written into the files:
 
     python3 tools/make_template_goldens.py
 """
 
+import copy
 import json
 import os
 import sys
@@ -15,11 +17,16 @@ import jinja2
 import transformers
 from transformers.utils import chat_template_utils
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+GOLDENS = os.path.join(ROOT, "tests", "goldens", "templates")
+sys.path.insert(0, GOLDENS)
 from template_cases import VARIABLES, cases  # noqa: E402
 
-GOLDENS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "goldens", "templates")
 warnings.simplefilter("ignore")
+
+
+def first_line(error):
+    return (str(error).splitlines() or [""])[0]
 
 
 def render(template, variables):
@@ -32,7 +39,7 @@ def render(template, variables):
     except RecursionError:
         return "error", "RecursionError"
     except Exception as error:
-        return "error", "%s: %s" % (type(error).__name__, (str(error).splitlines() or [""])[0])
+        return "error", "%s: %s" % (type(error).__name__, first_line(error))
 
 
 def versions():
@@ -46,18 +53,40 @@ def versions():
 def write_expressions():
     rows = []
     for template in cases():
-        kind, text = render(template, VARIABLES)
-        assert "0x7f" not in text, template
+        # A copy: Jinja's own filter indent changes a list that it is given.
+        kind, text = render(template, copy.deepcopy(VARIABLES))
+        assert " at 0x" not in text, template
         rows.append([template, text] if kind == "ok" else [template, None, text])
     body = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    head = json.dumps({"versions": versions(), "variables": VARIABLES}, ensure_ascii=False, indent=1)
+    head = {"versions": versions(), "variables": VARIABLES}
+    head = json.dumps(head, ensure_ascii=False, indent=1)
     with open(os.path.join(GOLDENS, "expressions.json"), "w", encoding="utf-8") as out:
         out.write(head[:-2] + ',\n "cases": [\n' + body + "\n]}\n")
     print(len(rows), "expressions,", sum(len(row) == 3 for row in rows), "of them errors")
 
 
+def render_chat(template, conversation):
+    """The row of one golden: the text, or the error and whether the template itself raised it."""
+    tokenizer = transformers.PreTrainedTokenizerBase(
+        bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
+    try:
+        return {"text": tokenizer.apply_chat_template(
+            conversation["messages"],
+            tools=conversation.get("tools"),
+            documents=conversation.get("documents"),
+            chat_template=template,
+            add_generation_prompt=conversation.get("add_generation_prompt", True),
+            tokenize=False,
+            **conversation.get("kwargs", {}),
+        )}
+    except Exception as error:
+        not_raised = (jinja2.exceptions.UndefinedError, jinja2.exceptions.TemplateSyntaxError)
+        raised = isinstance(error, jinja2.exceptions.TemplateError)
+        return {"error": first_line(error), "raised": raised and not isinstance(error, not_raised)}
+
+
 def write_renderings():
-    """Each NAME.jinja over the conversations of conversations.json, through apply_chat_template."""
+    """Each NAME.jinja over the conversations of conversations.json, by apply_chat_template."""
     with open(os.path.join(GOLDENS, "conversations.json"), encoding="utf-8") as source:
         conversations = json.load(source)
     rows = []
@@ -67,26 +96,12 @@ def write_renderings():
         with open(os.path.join(GOLDENS, file), encoding="utf-8") as source:
             template = source.read()
         for name, conversation in conversations.items():
-            tokenizer = transformers.PreTrainedTokenizerBase(
-                bos_token="<s>", eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
             row = {"template": file, "conversation": name}
-            try:
-                row["text"] = tokenizer.apply_chat_template(
-                    conversation["messages"],
-                    tools=conversation.get("tools"),
-                    documents=conversation.get("documents"),
-                    chat_template=template,
-                    add_generation_prompt=conversation.get("add_generation_prompt", True),
-                    tokenize=False,
-                    **conversation.get("kwargs", {}),
-                )
-            except Exception as error:
-                row["error"] = (str(error).splitlines() or [""])[0]
-                row["raised"] = isinstance(error, jinja2.exceptions.TemplateError) and not isinstance(
-                    error, (jinja2.exceptions.UndefinedError, jinja2.exceptions.TemplateSyntaxError))
+            row.update(render_chat(template, conversation))
             rows.append(row)
+    golden = {"versions": versions(), "renderings": rows}
     with open(os.path.join(GOLDENS, "renderings.json"), "w", encoding="utf-8") as out:
-        json.dump({"versions": versions(), "renderings": rows}, out, ensure_ascii=False, indent=0)
+        json.dump(golden, out, ensure_ascii=False, indent=0)
         out.write("\n")
     print(len(rows), "renderings,", sum("error" in row for row in rows), "of them errors")
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Makes src/text/unicode_tables.cc and tests/goldens/tokenizers/unicode.json.
 
-What Hugging Face tokenizers does decides, over all of Unicode: its regex classes (Oniguruma and Rust's
-regex), Rust's char predicates and its normal forms each follow their own Unicode version. So every
-fact here is asked of the library itself, code point by code point; unicodedata only proposes which
-code points to ask about twice. The goldens are hashes of the library's answers, not of the tables.
+What Hugging Face tokenizers does decides, over all of Unicode: its regex classes (Oniguruma and
+Rust's regex), Rust's char predicates and its normal forms each follow their own Unicode version. So
+every fact here is asked of the library itself, code point by code point; unicodedata only proposes
+representatives of the combining classes. The goldens are hashes of the library's answers, not of
+the tables.
 
     python tools/make_unicode_tables.py        (needs tokenizers 0.23)
 """
@@ -41,14 +42,6 @@ def removed_by(pre_tokenizer):
 
 def regex_class(pattern):
     return removed_by(pre_tokenizers.Split(Regex(pattern), "removed"))
-
-
-def split_alone(pre_tokenizer, left="a", right="a"):
-    """For each code point c, the number of pieces of `left c right` (texts joined by a lone space)."""
-    counts = {}
-    for c in ALL:
-        counts[c] = len(pre_tokenizer.pre_tokenize_str(left + chr(c) + right))
-    return counts
 
 
 def map_each(normalizer, texts):
@@ -285,13 +278,14 @@ def main():
 
     canonical = {c: s for c, s in nfd.items() if s != chr(c) and c not in HANGUL}
     compatible = {c: s for c, s in nfkd.items() if s != chr(c) and s != nfd[c] and c not in HANGUL}
-    out = ["// Made by tools/make_unicode_tables.py from the answers of tokenizers "
+    out = ["// Written by tools/make_unicode_tables.py from the answers of tokenizers "
            f"{tokenizers.__version__}; do not edit.",
            '#include "text/unicode_tables.h"', "", "namespace fathom::unicode_tables {", ""]
     table("uint32_t", "kRecordRuns", runs, out)
     table("uint16_t", "kRecords", [g | b << 5 for g, b in records], out)
     table("uint32_t", "kCombiningRuns", ccc_runs, out)
-    for name, mapping in (("kCanonical", canonical), ("kCompatible", compatible), ("kLower", lower)):
+    expanded = (("kCanonical", canonical), ("kCompatible", compatible), ("kLower", lower))
+    for name, mapping in expanded:
         keys, offsets, data = expansions(mapping)
         table("uint32_t", name + "Keys", keys, out)
         table("uint16_t", name + "Offsets", offsets, out)

@@ -1,7 +1,7 @@
 // Text in, token ids out, and back: the tokenizer of a model folder or of a tokenizer.json.
 //
-// The ids are those of Hugging Face tokenizers 0.23 (tokenizer.json alone) and of transformers 5.23's
-// AutoTokenizer (a folder), bit for bit, in both encoders.
+// The ids are those of Hugging Face tokenizers 0.23 (tokenizer.json alone) and of transformers
+// 5.23's AutoTokenizer (a folder), bit for bit, in both encoders.
 #pragma once
 
 #include <cstddef>
@@ -27,8 +27,8 @@ struct ByteRange {
 struct EncodeOptions {
   // What the post-processor adds (bos, eos ...).
   bool add_special_tokens = true;
-  // The text of special tokens inside the input yields their ids. By default it stays plain text, as
-  // with transformers' split_special_tokens=True: added tokens that are not special still match.
+  // The text of special tokens inside the input yields their ids. By default it stays plain text,
+  // as with transformers' split_special_tokens=True: added tokens that are not special still match.
   bool parse_special = false;
   // Parts of the text that were not written by a user (a chat template's own words): special tokens
   // are recognised where they stand wholly inside one of them. Ascending, disjoint, on code point
@@ -42,9 +42,10 @@ struct EncodeOptions {
 // in several threads at once.
 class Tokenizer {
  public:
-  // A folder: as AutoTokenizer.from_pretrained(folder). Reads tokenizer.json, tokenizer_config.json,
-  // special_tokens_map.json, added_tokens.json and config.json (the last four where they exist).
-  // Mirrors models/auto/tokenization_auto.py and tokenization_utils_{base,tokenizers}.py.
+  // A folder: as AutoTokenizer.from_pretrained(folder). Reads tokenizer.json,
+  // tokenizer_config.json, special_tokens_map.json, added_tokens.json and config.json (the last
+  // four where they exist). Mirrors models/auto/tokenization_auto.py and
+  // tokenization_utils_{base,tokenizers}.py.
   static Result<Tokenizer> OpenFolder(const std::string& folder);
   // One tokenizer.json: as tokenizers.Tokenizer.from_file(path).
   static Result<Tokenizer> OpenFile(const std::string& path);
@@ -57,9 +58,10 @@ class Tokenizer {
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
 
-  // The ids of a text. kUsage: the text is not UTF-8, or a trusted range is bad. kRunTime: a pattern
-  // of the file needs too many steps on this text.
-  Result<std::vector<int32_t>> Encode(std::string_view text, const EncodeOptions& options = {}) const;
+  // The ids of a text. kUsage: the text is not UTF-8, or a trusted range is bad. kRunTime: a
+  // pattern of the file needs too many steps on this text.
+  Result<std::vector<int32_t>> Encode(std::string_view text,
+                                      const EncodeOptions& options = {}) const;
 
   // The text of ids, valid UTF-8. Ids without a token (holes, negative ones) decode to nothing.
   std::string Decode(std::span<const int32_t> ids, bool skip_special_tokens = false) const;
@@ -77,8 +79,8 @@ class Tokenizer {
   // Ids of the special tokens, ascending.
   const std::vector<int32_t>& special_ids() const;
 
-  // Named special tokens as the tokenizer's own files give them ("bos_token" -> "<s>"), in the order
-  // of transformers. Empty for OpenFile: tokenizer.json names none.
+  // Named special tokens as the tokenizer's own files give them ("bos_token" -> "<s>"), in the
+  // order of transformers. Empty for OpenFile: tokenizer.json names none.
   const std::vector<std::pair<std::string, std::string>>& special_tokens() const;
   std::optional<int32_t> bos_id() const;
   std::optional<int32_t> eos_id() const;
@@ -98,8 +100,8 @@ class Tokenizer {
   std::shared_ptr<const Impl> impl_;
 };
 
-// Decodes ids as they come, holding back what later ids may still change: half a character, a run of
-// byte tokens. What Push and Finish return, one after the other, is Decode of all the ids.
+// Decodes ids as they come, holding back what later ids may still change: half a character, a run
+// of byte tokens. What Push and Finish return, one after the other, is Decode of all the ids.
 class StreamDecoder {
  public:
   explicit StreamDecoder(const Tokenizer& tokenizer, bool skip_special_tokens = false);

@@ -2,6 +2,7 @@
 // and never inside a backend.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,6 +34,9 @@ struct WeightSource {
   const void* data = nullptr;
   int64_t rows = 0;
   int64_t cols = 0;  // elements from row to row
+  // May be empty. Said of bytes of `data` that were read and will not be read again, from any
+  // thread: their pages may leave memory before the whole weight is in. A backend need not call it.
+  std::function<void(const void* bytes, size_t size)> consumed = {};
 };
 
 // Weights in a backend's memory, shared by all its executables. Index: that of Graph::weights.

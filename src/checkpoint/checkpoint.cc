@@ -155,7 +155,11 @@ void Checkpoint::WillNeed(const CheckpointTensor& tensor) const {
 }
 
 void Checkpoint::Drop(const CheckpointTensor& tensor) const {
-  files_[tensor.file_index].Drop(tensor.offset, tensor.size_bytes);
+  Drop(tensor, 0, tensor.size_bytes);
+}
+
+void Checkpoint::Drop(const CheckpointTensor& tensor, uint64_t offset, uint64_t size) const {
+  files_[tensor.file_index].Drop(tensor.offset + offset, size);
 }
 
 Result<const CheckpointTensor*> ExpectTensor(const Checkpoint& checkpoint, std::string_view name,

@@ -43,6 +43,8 @@ class Checkpoint {
   // file when touched again). Pages that it shares with a neighbour stay.
   void WillNeed(const CheckpointTensor& tensor) const;
   void Drop(const CheckpointTensor& tensor) const;
+  // The same for bytes [offset, offset + size) of the tensor.
+  void Drop(const CheckpointTensor& tensor, uint64_t offset, uint64_t size) const;
 
  private:
   Status AddFile(const std::string& path);

@@ -10,21 +10,22 @@ namespace fathom {
 
 class BlockPool {
  public:
-  explicit BlockPool(int64_t num_blocks) : references_(num_blocks, 0) {
-    free_.reserve(num_blocks);
-    // The lowest block comes first: a cache that is never full touches few pages.
-    for (int64_t block = num_blocks - 1; block >= 0; --block) {
-      free_.push_back(static_cast<int32_t>(block));
-    }
-  }
+  explicit BlockPool(int64_t num_blocks) : num_blocks_(num_blocks) {}
 
-  int64_t free_count() const { return static_cast<int64_t>(free_.size()); }
-  int64_t size() const { return static_cast<int64_t>(references_.size()); }
+  int64_t free_count() const {
+    return num_blocks_ - static_cast<int64_t>(references_.size() - free_.size());
+  }
+  int64_t size() const { return num_blocks_; }
   bool shared(int32_t block) const { return references_[block] > 1; }
 
-  // There is a free block.
+  // There is a free block. The one that was freed last comes first, and one that was never used only
+  // where there is no other: a cache that is never full touches few pages, and its books are small.
   int32_t Allocate() {
-    FATHOM_CHECK(!free_.empty());
+    FATHOM_CHECK(free_count() > 0);
+    if (free_.empty()) {
+      references_.push_back(1);
+      return static_cast<int32_t>(references_.size() - 1);
+    }
     const int32_t block = free_.back();
     free_.pop_back();
     references_[block] = 1;
@@ -37,8 +38,9 @@ class BlockPool {
   }
 
  private:
-  std::vector<int32_t> references_;
-  std::vector<int32_t> free_;
+  int64_t num_blocks_;
+  std::vector<int32_t> references_;  // of the blocks that were ever used
+  std::vector<int32_t> free_;        // of those
 };
 
 }  // namespace fathom

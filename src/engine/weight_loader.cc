@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <numeric>
 
@@ -61,11 +62,7 @@ class Loader {
                              [&](size_t i) { return located_[i].source_bytes; });
     for (const size_t i : order) {
       for (const CheckpointTensor* tensor : located_[i].tensors) checkpoint_.WillNeed(*tensor);
-      FATHOM_TRY(Upload(i, located_[i].sources, true));
-      const void* held = store_->Get(static_cast<int>(i)).data;
-      for (const CheckpointTensor* tensor : located_[i].tensors) {
-        if (!LiesIn(held, *tensor)) checkpoint_.Drop(*tensor);
-      }
+      FATHOM_TRY(UploadMapped(i));
     }
     return Status::Ok();
   }
@@ -85,23 +82,56 @@ class Loader {
         buffers.push_back(std::move(buffer));
       }
     }
-    for (size_t i = 0; i < located_.size(); ++i) FATHOM_TRY(Upload(i, copies[i], false));
+    for (size_t i = 0; i < located_.size(); ++i) {
+      if (!std::ranges::all_of(copies[i], IsFinite)) WarnOf(i);
+      FATHOM_TRY(Upload(i, copies[i], false));
+    }
     return Status::Ok();
   }
 
   std::shared_ptr<const WeightStore> TakeStore() { return std::move(store_); }
 
  private:
+  // Checks and lets go of each piece as soon as the backend has read it, while it is in the caches.
+  Status UploadMapped(size_t i) {
+    const LocatedWeight& located = located_[i];
+    std::vector<WeightSource> sources = located.sources;
+    std::vector<std::atomic<uint64_t>> consumed(sources.size());
+    std::atomic<bool> finite = true;
+    for (size_t k = 0; k < sources.size(); ++k) {
+      const CheckpointTensor* tensor = located.tensors[k];
+      sources[k].consumed = [this, tensor, &finite, &sum = consumed[k]](const void* bytes,
+                                                                        size_t size) {
+        const auto count = static_cast<int64_t>(size) / BytesOf(tensor->dtype);
+        if (HasNonFinite(tensor->dtype, bytes, count)) finite = false;
+        const auto offset = static_cast<const std::byte*>(bytes) - tensor->data;
+        checkpoint_.Drop(*tensor, static_cast<uint64_t>(offset), size);
+        sum += size;
+      };
+    }
+    FATHOM_TRY(Upload(i, sources, true));
+    const void* held = store_->Get(static_cast<int>(i)).data;
+    for (size_t k = 0; k < sources.size(); ++k) {
+      const CheckpointTensor& tensor = *located.tensors[k];
+      if (consumed[k] < tensor.size_bytes) finite = finite && IsFinite(sources[k]);
+      if (!LiesIn(held, tensor)) checkpoint_.Drop(tensor);
+    }
+    if (!finite) WarnOf(i);
+    return Status::Ok();
+  }
+
+  static bool IsFinite(const WeightSource& source) {
+    return !HasNonFinite(source.dtype, source.data, source.rows * source.cols);
+  }
+
+  void WarnOf(size_t i) {
+    if (notices_ == nullptr) return;
+    notices_->Warn(fmt::format("the weight {} holds NaN or infinity: answers will fail",
+                               located_[i].tensors[0]->name));
+  }
+
   Status Upload(size_t i, std::span<const WeightSource> sources, bool in_place) {
     const WeightRecipe& recipe = graph_.weights[i];
-    for (size_t k = 0; k < sources.size(); ++k) {
-      if (notices_ == nullptr) break;
-      if (!HasNonFinite(sources[k].dtype, sources[k].data, sources[k].rows * sources[k].cols)) {
-        continue;
-      }
-      notices_->Warn(fmt::format("the weight {} holds NaN or infinity: answers will fail",
-                                 located_[i].tensors[k]->name));
-    }
     const bool narrower = BytesOf(dtype_) < BytesOf(DType::kF32);
     if (recipe.role != WeightRole::kVector || !narrower) {
       return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], sources, in_place);
@@ -115,6 +145,7 @@ class Loader {
       ConvertFromFloat(dtype_, wide.data(), sources[k].cols, rounded[k].data());
       narrow[k].dtype = dtype_;
       narrow[k].data = rounded[k].data();
+      narrow[k].consumed = {};
     }
     return backend_.Upload(*store_, static_cast<int>(i), recipe, plans_[i], narrow, false);
   }

@@ -61,11 +61,6 @@ Status ProcessRow(std::span<const LogitsProcessor* const> processors, const RowC
   return CheckScores(row);
 }
 
-int32_t Argmax(const ScoreRow& row) {
-  const auto scores = row.scores();
-  return row.id(std::ranges::max_element(scores) - scores.begin());
-}
-
 void Distribution(ScoreRow& row, TokenDistribution& out) {
   out.ids.clear();
   out.probs.clear();
@@ -102,19 +97,11 @@ Status CheckFinite(std::span<const float> logits) {
 }
 
 int32_t Argmax(std::span<const float> logits) {
-  // The greatest value by vectors first, then its first place.
-  constexpr size_t kLanes = 16;
-  float lanes[kLanes];
-  std::fill(std::begin(lanes), std::end(lanes), kRemoved);
-  const size_t whole = logits.size() / kLanes * kLanes;
-  for (size_t i = 0; i < whole; i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) {
-      lanes[lane] = logits[i + lane] > lanes[lane] ? logits[i + lane] : lanes[lane];
-    }
-  }
-  float max = *std::max_element(std::begin(lanes), std::end(lanes));
-  for (size_t i = whole; i < logits.size(); ++i) max = std::max(max, logits[i]);
-  return static_cast<int32_t>(std::find(logits.begin(), logits.end(), max) - logits.begin());
+  return static_cast<int32_t>(std::ranges::find(logits, MaxOf(logits)) - logits.begin());
+}
+
+int32_t Argmax(const ScoreRow& row) {
+  return row.id(Argmax(row.scores()));
 }
 
 Result<TokenDistribution> ComputeDistribution(std::span<const float> logits,

@@ -64,9 +64,19 @@ void ScoreRow::KeepCompact(std::span<const uint8_t> mask) {
   compact_ = true;
 }
 
-float ScoreRow::Max() const {
-  float max = kRemoved;
-  for (const float score : scores_) max = score > max ? score : max;
+float MaxOf(std::span<const float> values) {
+  // In lanes that a compiler keeps in vectors: alone it may not reorder comparisons of floats.
+  constexpr size_t kLanes = 16;
+  float lanes[kLanes];
+  std::fill(std::begin(lanes), std::end(lanes), kRemoved);
+  const size_t whole = values.size() / kLanes * kLanes;
+  for (size_t i = 0; i < whole; i += kLanes) {
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] = values[i + lane] > lanes[lane] ? values[i + lane] : lanes[lane];
+    }
+  }
+  float max = *std::max_element(std::begin(lanes), std::end(lanes));
+  for (size_t i = whole; i < values.size(); ++i) max = values[i] > max ? values[i] : max;
   return max;
 }
 

@@ -24,6 +24,9 @@ struct RowContext {
   int64_t prompt_length = 0;
 };
 
+// The greatest value; NaN is passed over, -inf where there is none.
+float MaxOf(std::span<const float> values);
+
 class ScoreRow {
  public:
   // Starts over with the logits of one row.
@@ -54,7 +57,7 @@ class ScoreRow {
   // Scratch of the processors, as large as asked for.
   std::span<uint8_t> Mask(int64_t size, uint8_t value);
 
-  float Max() const;
+  float Max() const { return MaxOf(scores_); }
   // log(sum(exp(score))) as float32.
   float LogSumExp() const;
 

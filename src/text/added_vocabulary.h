@@ -1,7 +1,7 @@
 // Added tokens: strings that are found in a text before the model sees it.
 //
-// Mirrors tokenizers' tokenizer/added_vocabulary.rs: tokens that are not `normalized` are found in the
-// text as given, the others in the normalized rest; both leftmost-longest.
+// Mirrors tokenizers' tokenizer/added_vocabulary.rs: tokens that are not `normalized` are found in
+// the text as given, the others in the normalized rest; both leftmost-longest.
 #pragma once
 
 #include <array>

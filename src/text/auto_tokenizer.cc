@@ -85,7 +85,8 @@ class TokenSettings {
 
   // Tokens by their id in the files, ascending: only the order counts.
   const std::map<int64_t, AddedToken>& by_index() const { return by_index_; }
-  // bos, eos, ..., then the model's own ones; plain strings replaced by full tokens of that content.
+  // bos, eos, ..., then the model's own ones; plain strings replaced by full tokens of that
+  // content.
   std::vector<NamedToken> Named() const;
   const std::vector<NamedToken>& extra() const { return extra_; }
 
@@ -268,10 +269,11 @@ Status TokenSettings::Read(const FolderFiles& files, const TokenizerJson& json) 
 }
 
 void TokenSettings::SetDefault(std::string_view name, std::string_view content) {
-  const bool said = named_.contains(name) || std::find(set_to_null_.begin(), set_to_null_.end(),
-                                                       name) != set_to_null_.end();
+  const bool said = named_.contains(name) ||
+                    std::find(set_to_null_.begin(), set_to_null_.end(), name) != set_to_null_.end();
   if (said) return;
-  named_.emplace(name, NamedToken{std::string(name), SpecialFromString(std::string(content)), false});
+  named_.emplace(name,
+                 NamedToken{std::string(name), SpecialFromString(std::string(content)), false});
 }
 
 std::vector<NamedToken> TokenSettings::Named() const {
@@ -292,7 +294,8 @@ std::vector<NamedToken> TokenSettings::Named() const {
   return result;
 }
 
-// TokenizersBackend.__init__: what is added beside `known`, the tokens that the backend has already.
+// TokenizersBackend.__init__: what is added beside `known`, the tokens that the backend has
+// already.
 std::vector<AddedToken> TokensToAdd(const TokenSettings& settings,
                                     const std::vector<NamedToken>& named,
                                     const std::vector<AddedToken>& known) {

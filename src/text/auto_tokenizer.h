@@ -1,9 +1,9 @@
-// What AutoTokenizer makes of a model folder: which class it takes, what that class puts in place of
-// the file's own pipeline, and which tokens are added beside those of the file.
+// What AutoTokenizer makes of a model folder: which class it takes, what that class puts in place
+// of the file's own pipeline, and which tokens are added beside those of the file.
 //
 // Mirrors transformers 5.23: models/auto/tokenization_auto.py (from_pretrained),
-// tokenization_utils_base.py (_from_pretrained), tokenization_utils_tokenizers.py (TokenizersBackend),
-// models/gpt2/tokenization_gpt2.py, models/qwen2/tokenization_qwen2.py.
+// tokenization_utils_base.py (_from_pretrained), tokenization_utils_tokenizers.py
+// (TokenizersBackend), models/gpt2/tokenization_gpt2.py, models/qwen2/tokenization_qwen2.py.
 #pragma once
 
 #include <string>
@@ -33,12 +33,12 @@ struct AutoTokenizerPlan {
   std::vector<std::pair<std::string, std::string>> special_tokens;
 };
 
-// The class that from_pretrained takes. `tokenizer_json_text`: the raw file, in which it looks for the
-// word "ByteLevel".
+// The class that from_pretrained takes. `tokenizer_json_text`: the raw file, in which it looks for
+// the word "ByteLevel".
 std::string ChooseTokenizerClass(const FolderFiles& files, std::string_view tokenizer_json_text);
 
-// Plans, and changes `json` where the class builds a pipeline of its own. kBadFile where the class is
-// one that this project does not have yet.
+// Plans, and changes `json` where the class builds a pipeline of its own. kBadFile where the class
+// is one that this project does not have yet.
 Result<AutoTokenizerPlan> PlanAutoTokenizer(const FolderFiles& files,
                                             std::string_view tokenizer_json_text,
                                             TokenizerJson& json);

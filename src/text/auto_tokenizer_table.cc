@@ -1,4 +1,4 @@
-// Made by tools/make_auto_tokenizer_table.py from transformers 5.23.0; do not edit.
+// Written by tools/make_auto_tokenizer_table.py from transformers 5.23.0; do not edit.
 #include "text/auto_tokenizer_table.h"
 
 namespace fathom {

@@ -15,8 +15,8 @@ char32_t ByteLevelChar(uint8_t byte);
 // The byte that a code point writes, or -1 where it is none of the 256.
 int ByteOfByteLevelChar(char32_t c);
 
-// The byte that a byte-fallback token <0x00> .. <0xFF> writes, or -1 where it is no such token. Two hex
-// digits exactly, where tokenizers also takes a sign: no file has one.
+// The byte that a byte-fallback token <0x00> .. <0xFF> writes, or -1 where it is no such token. Two
+// hex digits exactly, where tokenizers also takes a sign: no file has one.
 int ByteOfByteToken(std::string_view token);
 
 // Appends the bytes of `text`, each as its code point in UTF-8.

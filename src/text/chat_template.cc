@@ -23,12 +23,34 @@ constexpr std::string_view kSpecialTokens[] = {"bos_token", "eos_token", "unk_to
                                                "pad_token", "cls_token", "mask_token"};
 
 // Parameters of apply_chat_template and functions of the template's environment: not for kwargs.
-constexpr std::string_view kReserved[] = {
-    "messages", "conversation", "conversations", "tools", "documents", "chat_template",
-    "add_generation_prompt", "continue_final_message", "tokenize", "padding", "truncation",
-    "max_length", "return_tensors", "return_dict", "return_assistant_tokens_mask",
-    "tokenizer_kwargs", "sanitize_control_tokens", "range", "dict", "lipsum", "cycler", "joiner",
-    "namespace", "raise_exception", "strftime_now", "self", "loop", "caller"};
+constexpr std::string_view kReserved[] = {"messages",
+                                          "conversation",
+                                          "conversations",
+                                          "tools",
+                                          "documents",
+                                          "chat_template",
+                                          "add_generation_prompt",
+                                          "continue_final_message",
+                                          "tokenize",
+                                          "padding",
+                                          "truncation",
+                                          "max_length",
+                                          "return_tensors",
+                                          "return_dict",
+                                          "return_assistant_tokens_mask",
+                                          "tokenizer_kwargs",
+                                          "sanitize_control_tokens",
+                                          "range",
+                                          "dict",
+                                          "lipsum",
+                                          "cycler",
+                                          "joiner",
+                                          "namespace",
+                                          "raise_exception",
+                                          "strftime_now",
+                                          "self",
+                                          "loop",
+                                          "caller"};
 
 template <typename List>
 bool IsOneOf(std::string_view name, const List& list) {
@@ -52,7 +74,8 @@ bool IsTokenName(std::string_view name) {
 }
 
 Status WrongShape(std::string_view what, const JsonValue& value, std::string_view wanted) {
-  return Status::Usage(std::string(what), fmt::format("is a JSON {}, not {}", value.TypeName(), wanted));
+  return Status::Usage(std::string(what),
+                       fmt::format("is a JSON {}, not {}", value.TypeName(), wanted));
 }
 
 Status CheckObjects(const JsonValue& list, std::string_view what) {
@@ -66,8 +89,8 @@ Status CheckObjects(const JsonValue& list, std::string_view what) {
   return Status::Ok();
 }
 
-// apply_chat_template drops the keys that are null; _alias_reasoning_fields gives reasoning to templates
-// that know it by another name.
+// apply_chat_template drops the keys that are null; _alias_reasoning_fields gives reasoning to
+// templates that know it by another name.
 JsonValue PrepareMessage(const JsonValue& message) {
   JsonObject kept;
   for (const auto& [key, value] : message.as_object()) {
@@ -127,8 +150,8 @@ void ChatTemplate::SetSpecialToken(std::string name, std::string token) {
   special_tokens_.emplace_back(std::move(name), std::move(token));
 }
 
-// The special tokens that transformers' special_tokens_map would show: the named ones, tokens of the
-// model's own (any *_token), and extra_special_tokens where it names them.
+// The special tokens that transformers' special_tokens_map would show: the named ones, tokens of
+// the model's own (any *_token), and extra_special_tokens where it names them.
 Status ChatTemplate::ReadSpecialTokens(const JsonValue& config, const std::string& folder) {
   const auto read = [&](const JsonValue& source) {
     for (const auto& [key, value] : source.as_object()) {
@@ -211,16 +234,17 @@ Result<const jinja::Template*> ChatTemplate::Choose(const ChatOptions& options) 
   }
   if (!options.template_name.empty()) {
     if (const jinja::Template* named = find(options.template_name)) return named;
-    return Status::Usage("template name", fmt::format("\"{}\" is not one of the model's templates: {}",
-                                                      options.template_name,
-                                                      fmt::join(template_names(), ", ")));
+    return Status::Usage("template name",
+                         fmt::format("\"{}\" is not one of the model's templates: {}",
+                                     options.template_name, fmt::join(template_names(), ", ")));
   }
   const bool tools = options.tools != nullptr && !options.tools->is_null();
   if (const jinja::Template* tool_use = tools ? find("tool_use") : nullptr) return tool_use;
   if (const jinja::Template* usual = find("default")) return usual;
-  return Status::RunTime(fmt::format("the model has several chat templates and none is the default: {}",
-                                     fmt::join(template_names(), ", ")),
-                         "name the one to use");
+  return Status::RunTime(
+      fmt::format("the model has several chat templates and none is the default: {}",
+                  fmt::join(template_names(), ", ")),
+      "name the one to use");
 }
 
 Status ChatTemplate::CheckKwargs(const JsonValue& kwargs) const {

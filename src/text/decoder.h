@@ -1,9 +1,9 @@
 // Decoders: how token strings become text again (tokenizer.json, "decoder").
 //
-// Mirrors decode_chain of tokenizers' decoders/*.rs, as a chain of streams: a stage gets tokens (each
-// some text, then its end) and passes tokens on as soon as no later one can change them. Decoding
-// whole and decoding as ids come are thus one code, and agree by construction. Each kind is one file
-// in text/decoders/.
+// Mirrors decode_chain of tokenizers' decoders/*.rs, as a chain of streams: a stage gets tokens
+// (each some text, then its end) and passes tokens on as soon as no later one can change them.
+// Decoding whole and decoding as ids come are thus one code, and agree by construction. Each kind
+// is one file in text/decoders/.
 #pragma once
 
 #include <memory>

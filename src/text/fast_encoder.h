@@ -1,9 +1,9 @@
 // The fast encoder: the same ids as pre-tokenizer + model of the reference, for BPE models.
 //
-// Where the pre-tokenizer is one cut and the byte-level alphabet (text/pre_tokenizer.h, ScanPlan), words
-// are taken straight from the caller's bytes, by a hand-written scanner where the pattern is known, and
-// looked up in a cache of words; only a miss merges. Otherwise the pre-tokenizer runs as in the
-// reference and only the merging is the fast one.
+// Where the pre-tokenizer is one cut and the byte-level alphabet (text/pre_tokenizer.h, ScanPlan),
+// words are taken straight from the caller's bytes, by a hand-written scanner where the pattern is
+// known, and looked up in a cache of words; only a miss merges. Otherwise the pre-tokenizer runs as
+// in the reference and only the merging is the fast one.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,8 @@
 
 namespace fathom {
 
-// What one running call needs; kept from call to call by the tokenizer, one for each thread at work.
+// What one running call needs; kept from call to call by the tokenizer, one for each thread at
+// work.
 struct FastScratch;
 struct FastScratchDeleter {
   void operator()(FastScratch* scratch) const;

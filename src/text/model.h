@@ -46,7 +46,9 @@ class StringPool {
     bytes_ += text;
     return ref;
   }
-  std::string_view Get(Ref ref) const { return std::string_view(bytes_).substr(ref.offset, ref.size); }
+  std::string_view Get(Ref ref) const {
+    return std::string_view(bytes_).substr(ref.offset, ref.size);
+  }
   size_t size_bytes() const { return bytes_.size(); }
 
  private:

@@ -17,7 +17,8 @@ class Normalizer {
   virtual ~Normalizer() = default;
   // Changes the text in place; marks follow their bytes where the text is marked.
   virtual Status Apply(MarkedText& text, PatternBudget& budget) const = 0;
-  // True where Apply surely leaves `text` as it is: the fast encoder then works on the caller's bytes.
+  // True where Apply surely leaves `text` as it is: the fast encoder then works on the caller's
+  // bytes.
   virtual bool LeavesAlone(std::string_view text) const { return false; }
 };
 

@@ -25,9 +25,10 @@ struct PatternSpan {
   bool is_match;
 };
 
-// What one call of Encode may spend on patterns. Linear patterns never come near it; one that explodes
-// or is quadratic ends with an error. Oniguruma counts its backtracking steps (a single match may take
-// ten million, its own default), but not its way forward: for that the thread's CPU time counts.
+// What one call of Encode may spend on patterns. Linear patterns never come near it; one that
+// explodes or is quadratic ends with an error. Oniguruma counts its backtracking steps (a single
+// match may take ten million, its own default), but not its way forward: for that the thread's CPU
+// time counts.
 class PatternBudget {
  public:
   static PatternBudget ForText(size_t size_bytes) {

@@ -1,6 +1,6 @@
-// Hand-written scanners for the patterns of text/known_patterns.h: Next returns the end of the match
-// that begins at p. Every code point is covered by one of a pattern's alternatives, so the matches
-// follow each other without gaps. Texts are valid UTF-8.
+// Hand-written scanners for the patterns of text/known_patterns.h: Next returns the end of the
+// match that begins at p. Every code point is covered by one of a pattern's alternatives, so the
+// matches follow each other without gaps. Texts are valid UTF-8.
 #pragma once
 
 #include <bit>

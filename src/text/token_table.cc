@@ -89,8 +89,8 @@ Status TokenTable::IndexIds() {
       fresh = by_far_id_.emplace(id, i).second;
     }
     if (!fresh) {
-      return Status::BadFile("", fmt::format("model.vocab[\"{}\"]", token(i)), fmt::format("{}", id),
-                             "is the id of another token too");
+      return Status::BadFile("", fmt::format("model.vocab[\"{}\"]", token(i)),
+                             fmt::format("{}", id), "is the id of another token too");
     }
   }
   return Status::Ok();

@@ -17,8 +17,8 @@ uint64_t HashBytes(const char* data, size_t size);
 
 class TokenTable {
  public:
-  // Takes the entries of a file. kBadFile: an id that is negative, beyond 2^31 - 2 or given twice. A
-  // repeated string keeps its last id, as in serde's maps.
+  // Takes the entries of a file. kBadFile: an id that is negative, beyond 2^31 - 2 or given twice.
+  // A repeated string keeps its last id, as in serde's maps.
   static Result<TokenTable> Make(
       StringPool pool, const std::vector<std::pair<StringPool::Ref, int64_t>>& entries);
 

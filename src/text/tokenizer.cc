@@ -156,7 +156,8 @@ Result<std::vector<int32_t>> Tokenizer::Impl::Encode(std::string_view text,
   Encodings encodings(1);
   encodings[0] = std::move(call.ids);
   FATHOM_TRY(post_processor->Apply(encodings, options.add_special_tokens));
-  std::vector<int32_t> result = encodings.empty() ? std::vector<int32_t>() : std::move(encodings[0]);
+  std::vector<int32_t> result =
+      encodings.empty() ? std::vector<int32_t>() : std::move(encodings[0]);
   for (size_t i = 1; i < encodings.size(); ++i) {
     result.insert(result.end(), encodings[i].begin(), encodings[i].end());
   }

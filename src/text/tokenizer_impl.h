@@ -65,7 +65,8 @@ class TextCollector final : public TokenSink {
   std::string* out_;
 };
 
-// The chain of a tokenizer's decoder in front of `last`; without a decoder tokens are joined by spaces.
+// The chain of a tokenizer's decoder in front of `last`; without a decoder tokens are joined by
+// spaces.
 TokenSinkPtr StartDecoding(const Decoder* decoder, TokenSinkPtr last);
 
 }  // namespace fathom

@@ -52,8 +52,8 @@ UnicodeData Build() {
 
 template <typename Value>
 void CodePointTable<Value>::SetPage(uint32_t page_number, const std::array<Value, 256>& page) {
-  // Most pages equal the one before (unassigned planes, Han), or are unlike any other: looking at the
-  // last few stored ones keeps the tables near their smallest.
+  // Most pages equal the one before (unassigned planes, Han), or are unlike any other: looking at
+  // the last few stored ones keeps the tables near their smallest.
   const size_t stored = pages_.size() / 256;
   const size_t first = stored > 8 ? stored - 8 : 0;
   for (size_t i = first; i < stored; ++i) {

@@ -1,5 +1,6 @@
 // What a code point is, as Hugging Face tokenizers sees it: its regex engines and Rust's predicates
-// follow different Unicode versions, so each has its own flag (tools/make_unicode_tables.py asks them).
+// follow different Unicode versions, so each has its own flag (tools/make_unicode_tables.py asks
+// them).
 #pragma once
 
 #include <array>
@@ -71,7 +72,8 @@ inline bool HasFlag(char32_t c, CodePointFlag flag) {
 }
 
 // Calls visit for each run of code points [begin, end) of one record, in order, covering all.
-void ForEachRecordRun(const std::function<void(uint32_t begin, uint32_t end, uint16_t record)>& visit);
+void ForEachRecordRun(
+    const std::function<void(uint32_t begin, uint32_t end, uint16_t record)>& visit);
 
 // char::to_lowercase of Rust, appended as UTF-8.
 void AppendLowercase(char32_t c, std::string& out);

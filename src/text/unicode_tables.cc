@@ -1,4 +1,4 @@
-// Made by tools/make_unicode_tables.py from the answers of tokenizers 0.23.3; do not edit.
+// Written by tools/make_unicode_tables.py from the answers of tokenizers 0.23.3; do not edit.
 #include "text/unicode_tables.h"
 
 namespace fathom::unicode_tables {

@@ -1,7 +1,7 @@
 // The generated tables behind text/unicode.h and text/normal_form.h (tools/make_unicode_tables.py).
 //
 //   kRecordRuns      code point << 8 | index into kRecords, from that code point to the next run
-//   kRecords         general category (5 bits) | flags << 5, the flags in the order of text/unicode.h
+//   kRecords         general category (5 bits) | flags << 5, in the order of text/unicode.h
 //   kCombiningRuns   code point << 8 | canonical combining class
 //   k...Keys         the code points that have an expansion, ascending; key i expands to
 //                    k...Data[k...Offsets[i] .. k...Offsets[i + 1])

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <limits>
 
@@ -289,6 +290,55 @@ TEST(Engine, RefusesBadRequests) {
   EXPECT_FALSE(engine->has_work());
 }
 
+TEST(Engine, RequestsWaitForBlocksAndNoneIsLost) {
+  EngineOptions options = SmallOptions();
+  const auto roomy = Open("llama-default", options);
+  std::vector<std::vector<int32_t>> expected;
+  for (int i = 0; i < 10; ++i) expected.push_back(Answer(*roomy, MakeRequest(20 + 9 * i, i, true)));
+  // Blocks for one sequence of the context and a half: few requests run at once.
+  options.cache_bytes = roomy->model().memory().cache_bytes_per_token * 32 * 9;
+  const auto tight = Open("llama-default", options);
+  RequestId first = 0;
+  for (int i = 0; i < 10; ++i) {
+    const auto id = tight->Submit(MakeRequest(20 + 9 * i, i, true));
+    ASSERT_TRUE(id.ok());
+    if (i == 0) first = *id;
+  }
+  std::vector<std::vector<int32_t>> answers(10);
+  for (int steps = 0; tight->has_work(); ++steps) {
+    ASSERT_LT(steps, 1000);
+    const auto events = tight->Step();
+    ASSERT_TRUE(events.ok());
+    for (const StepEvent& event : *events) {
+      auto& ids = answers[event.request - first];
+      ids.insert(ids.end(), event.new_ids.begin(), event.new_ids.end());
+    }
+  }
+  EXPECT_EQ(answers, expected);
+  Request many = MakeRequest(100, 1, true);
+  many.num_return_sequences = 3;
+  EXPECT_EQ(tight->Submit(many).status().code(), StatusCode::kRunTime);
+}
+
+TEST(Engine, ContextIsWhatTheCacheHolds) {
+  EngineOptions options = SmallOptions();
+  options.cache_bytes = Open("llama-default", options)->model().memory().cache_bytes_per_token * 70;
+  const auto model = Model::Load(GoldenPath("models/llama-default"), options, nullptr);
+  ASSERT_TRUE(model.ok());
+  NoticeList notices;
+  const auto engine = Engine::Create(*model, &notices);
+  ASSERT_TRUE(engine.ok());
+  const auto told = notices.Take();
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_THAT(told[0].text, HasSubstr("64 tokens"));
+  EXPECT_FALSE((*engine)->Submit(MakeRequest(64, 1, false)).ok());
+  EXPECT_EQ(Answer(**engine, MakeRequest(60, 1, false)).size(), 4u);
+  options.cache_bytes = 1;
+  const auto none = Model::Load(GoldenPath("models/llama-default"), options, nullptr);
+  ASSERT_TRUE(none.ok());
+  EXPECT_EQ(Engine::Create(*none, nullptr).status().code(), StatusCode::kRunTime);
+}
+
 TEST(Engine, CancelFreesEverything) {
   EngineOptions options = SmallOptions();
   options.max_sequences = 3;
@@ -372,6 +422,24 @@ class ModelCopy {
     file.seekp(static_cast<std::streamoff>(place));
     file << bytes;
   }
+  // Replaces `from` by `to` at the beginning of every tensor's name.
+  void Rename(const std::string& from, const std::string& to) {
+    const std::string path = folder_ + "/model.safetensors";
+    const auto file = ReadTextFile(path);
+    ASSERT_TRUE(file.ok());
+    uint64_t size = 0;
+    std::memcpy(&size, file->data(), sizeof(size));
+    std::string header = file->substr(8, size);
+    for (size_t at = header.find('"' + from); at != header.npos;
+         at = header.find('"' + from, at + to.size() + 1)) {
+      header.replace(at + 1, from.size(), to);
+    }
+    while (header.size() % 8 != 0) header += ' ';
+    const uint64_t new_size = header.size();
+    std::ofstream out(path, std::ios::binary);
+    out.write(reinterpret_cast<const char*>(&new_size), sizeof(new_size));
+    out << header << file->substr(8 + size);
+  }
   Status LoadStatus() const { return Model::Load(folder_, SmallOptions(), nullptr).status(); }
 
  private:
@@ -446,6 +514,33 @@ TEST(ModelLoad, NamesTheTensorThatContradictsTheConfig) {
     EXPECT_EQ(status.code(), StatusCode::kBadFile) << test.key;
     EXPECT_THAT(status.message(), HasSubstr(test.expected)) << test.key;
   }
+}
+
+TEST(ModelLoad, FindsTensorsUnderEveryNameThatTransformersTakes) {
+  const auto ids = MakePrompt(10);
+  const auto expected = Logits(*Open("llama-default", SmallOptions()), ids);
+  for (const char* prefix : {"", "model.language_model.", "language_model.model."}) {
+    ModelCopy copy("llama-default", "names");
+    copy.Rename("model.", prefix);
+    EXPECT_EQ(Logits(*MustCreate(copy.folder(), SmallOptions()), ids), expected) << prefix;
+  }
+  // A tied head alone, without the embedding.
+  ModelCopy copy("llama-default", "names");
+  copy.Rename("model.embed_tokens.", "lm_head.");
+  EXPECT_EQ(Logits(*MustCreate(copy.folder(), SmallOptions()), ids), expected);
+}
+
+TEST(ModelLoad, TellsOfTensorsThatNothingUses) {
+  ModelCopy copy("qwen2-untied", "unused");
+  copy.SetConfig("tie_word_embeddings", true);
+  copy.Rename("lm_head.", "classifier.");
+  NoticeList notices;
+  ASSERT_TRUE(Model::Load(copy.folder(), SmallOptions(), &notices).ok());
+  bool told = false;
+  for (const Notice& notice : notices.Take()) {
+    told |= notice.text.find("classifier.weight is not used") != std::string::npos;
+  }
+  EXPECT_TRUE(told);
 }
 
 TEST(ModelLoad, RefusesUnknownOptions) {

@@ -24,7 +24,8 @@ TEST(EncoderTest, LongWordsMergeAlike) {
     const auto tokenizer = Tokenizer::OpenFile(GoldenPath(std::string(name) + "/tokenizer.json"));
     ASSERT_TRUE(tokenizer.ok());
     Lcg rng(21);
-    const std::string alphabets[] = {"the", "thein", "aeiouthnrsl", "ab", "abcdefghijklmnopqrstuvwxyz"};
+    const std::string alphabets[] = {"the", "thein", "aeiouthnrsl", "ab",
+                                     "abcdefghijklmnopqrstuvwxyz"};
     for (int i = 0; i < 400; ++i) {
       const std::string& alphabet = alphabets[rng.Below(5)];
       std::string word;

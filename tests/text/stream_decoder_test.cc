@@ -47,8 +47,8 @@ TEST(StreamDecoderTest, EachComponentStreams) {
   const JsonValue golden = ReadGolden("components.json");
   for (const auto& [name, row] : golden.as_object()) {
     if (!row.is_object() || row.Find("tokenizer") == nullptr) continue;
-    if (name.find("decoder") == std::string::npos && name.find("byte_fallback") == std::string::npos &&
-        name != "end_of_word_suffix") {
+    if (name.find("decoder") == std::string::npos &&
+        name.find("byte_fallback") == std::string::npos && name != "end_of_word_suffix") {
       continue;
     }
     SCOPED_TRACE(name);
@@ -73,7 +73,8 @@ TEST(StreamDecoderTest, HoldsBackHalfACharacter) {
   const auto tokenizer = Tokenizer::OpenFile(GoldenPath("gpt2/tokenizer.json"));
   ASSERT_TRUE(tokenizer.ok());
   std::vector<int32_t> bytes;
-  for (const char* token : {"\u0121", "\u00f0", "\u0141", "\u013a", "\u0122"}) {  // 0x7F F0 9F 98 80
+  for (const char* token :
+       {"\u0121", "\u00f0", "\u0141", "\u013a", "\u0122"}) {  // 0x7F F0 9F 98 80
     const auto id = tokenizer->TokenToId(token);
     ASSERT_TRUE(id.has_value()) << token;
     bytes.push_back(*id);

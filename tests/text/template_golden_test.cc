@@ -31,8 +31,8 @@ TEST(TemplateGoldens, SmallTemplatesRenderAsJinjaRendersThem) {
       if (!good) EXPECT_EQ(rendered.status().code(), StatusCode::kRunTime) << source;
     }
     if (wanted.is_null()) {
-      EXPECT_FALSE(good) << source << "\nrenders " << got << "\nwhere Jinja fails: "
-                         << row.as_array()[2].as_string();
+      EXPECT_FALSE(good) << source << "\nrenders " << got
+                         << "\nwhere Jinja fails: " << row.as_array()[2].as_string();
     } else {
       EXPECT_TRUE(good) << source << "\nwanted " << wanted.as_string();
       EXPECT_EQ(got, wanted.as_string()) << source;

@@ -1,5 +1,5 @@
-// The interpreter of chat templates: its budget, its trusted spans, its names; and the files of a model
-// folder. What it renders is compared with Jinja's own in template_golden_test.cc.
+// The interpreter of chat templates: its budget, its trusted spans, its names; and the files of a
+// model folder. What it renders is compared with Jinja's own in template_golden_test.cc.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -104,7 +104,8 @@ TEST(TemplateTrust, TokensAndRolesOfAChat) {
   ASSERT_TRUE(rendered.ok()) << rendered.status().message();
   EXPECT_EQ(rendered->text, "<s><|user|><s><|x|>|>{'role': 'user'}");
   const std::vector<TextSpan> wanted = {{0, 11}, {14, 16}, {19, 23}, {27, 31}, {35, 37}};
-  // "<s><|user|>" · the user's <s> · "<|" · a role that is no word · "|>{'" · role · "': '" · user · "'}"
+  // "<s><|user|>" · the user's <s> · "<|" · a role that is no word · "|>{'" · role · "': '" · user
+  // · "'}"
   EXPECT_EQ(rendered->trusted_spans, wanted);
 }
 
@@ -115,9 +116,10 @@ TEST(TemplateBudget, DeepSourceIsALoadError) {
         "{{ 1" + Repeat("+1", 100'000) + " }}", "{{ a" + Repeat(".a", 100'000) + " }}",
         "{{ a" + Repeat("|f", 100'000) + " }}", "{{ a" + Repeat("()", 100'000) + " }}",
         "{{ 1" + Repeat(" if 1 else 1", 30'000) + " }}", "{{ 1" + Repeat(" and 1", 60'000) + " }}",
-        "{{ " + Repeat("{1:", 100'000), "{{ " + Repeat("f(a=", 100'000), "{{ " + Repeat("f(*", 90'000),
-        "{% set " + Repeat("(", 100'000), "{% for " + Repeat("(", 100'000),
-        Repeat("{% for x in y %}", 30'000), Repeat("{% macro a() %}", 30'000)}) {
+        "{{ " + Repeat("{1:", 100'000), "{{ " + Repeat("f(a=", 100'000),
+        "{{ " + Repeat("f(*", 90'000), "{% set " + Repeat("(", 100'000),
+        "{% for " + Repeat("(", 100'000), Repeat("{% for x in y %}", 30'000),
+        Repeat("{% macro a() %}", 30'000)}) {
     const Outcome outcome = RenderOnce(source);
     EXPECT_EQ(outcome.code, StatusCode::kBadFile) << source.substr(0, 20);
     EXPECT_NE(outcome.text.find("deeper than the limit of 256"), std::string::npos)
@@ -169,11 +171,24 @@ TEST(TemplateBudget, EndlessWorkIsARenderError) {
            "{{ ('ab' * 50000).replace('', 'b' * 100000) }}",
            "{{ (('a' * 1000) ~ ',') * 1000 }}{{ 'x'.join(('a' * 100000 ~ ',').split('a')) }}"
            "{% for i in range(99999) %}{{ ('a' * 100000).count('aaaaaaaaab') }}{% endfor %}",
-           "{% for i in range(100000) %}{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a') }}{% endfor %}",
+           "{% for i in range(100000) %}{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a') }}{% endfor "
+           "%}",
            "{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}"
            "{% endfor %}{{ ns.l }}",
            "{% set ns = namespace(l=[], m=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}"
            "{% set ns.m = [ns.m] %}{% endfor %}{{ ns.l == ns.m }}",
+           "{% set ns = namespace(g=[1]) %}{% for i in range(100000) %}{% set ns.g = "
+           "ns.g|map('string') %}{% endfor %}{{ ns.g|list }}",
+           "{% set ns = namespace(g=[1]) %}{% for i in range(100000) %}{% set ns.g = "
+           "ns.g|unique|batch(1)|select %}{% endfor %}{{ ns.g|list }}",
+           "{% set ns = namespace(t=()) %}{% for i in range(99) %}{% set ns.t = (ns.t, ns.t) %}"
+           "{% endfor %}{{ {ns.t: 1} }}",
+           "{% set ns = namespace(t=(), u=()) %}{% for i in range(99) %}{% set ns.t = (ns.t, ns.t) "
+           "%}{% set ns.u = (ns.u, ns.u) %}{% endfor %}{{ ns.t == ns.u }}",
+           "{% set ns = namespace(t=[]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}"
+           "{% endfor %}{{ ns.t|tojson }}",
+           "{% set ns = namespace(t=[]) %}{% for i in range(99) %}{% set ns.t = [ns.t, ns.t] %}"
+           "{% endfor %}{{ ns.t|pprint }}",
            "{% set ns = namespace() %}{% set ns.me = [ns] %}{{ ns }}",
            "{{ raise_exception('x' * 10**9) }}",
            "{{ range(100000)|map('string')|list|sort|join|list|map('upper')|join|length }}"
@@ -189,14 +204,22 @@ TEST(TemplateBudget, EndlessWorkIsARenderError) {
 }
 
 TEST(TemplateBudget, ChainsOfObjectsDieWithoutAStack) {
-  // A list in a list in a list ..., a namespace that holds the one before it ...: made, then dropped.
-  EXPECT_EQ(RenderOnce("{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}"
-                "{% endfor %}{% set ns.l = 0 %}done").text, "done");
+  // A list in a list in a list ..., a namespace that holds the one before it ...: made, then
+  // dropped.
+  EXPECT_EQ(
+      RenderOnce("{% set ns = namespace(l=[]) %}{% for i in range(100000) %}{% set ns.l = [ns.l] %}"
+                 "{% endfor %}{% set ns.l = 0 %}done")
+          .text,
+      "done");
   EXPECT_EQ(RenderOnce("{% set ns = namespace(c=0) %}{% for i in range(50000) %}"
-                "{% set ns.c = namespace(p=ns.c) %}{% endfor %}done").text, "done");
-  EXPECT_EQ(RenderOnce("{% set a = namespace() %}{% set b = namespace(a=a) %}{% set a.b = b %}"
-                "{% set a.m = [a, b] %}{% macro m() %}{{ a }}{% endmacro %}{% set a.f = m %}ok").text,
-            "ok");
+                       "{% set ns.c = namespace(p=ns.c) %}{% endfor %}done")
+                .text,
+            "done");
+  EXPECT_EQ(
+      RenderOnce("{% set a = namespace() %}{% set b = namespace(a=a) %}{% set a.b = b %}"
+                 "{% set a.m = [a, b] %}{% macro m() %}{{ a }}{% endmacro %}{% set a.f = m %}ok")
+          .text,
+      "ok");
 }
 
 TEST(TemplateBudget, GrowsWithTheRequest) {
@@ -208,19 +231,37 @@ TEST(TemplateBudget, GrowsWithTheRequest) {
 
 TEST(TemplateNames, PythonsOwnNamesDoNotExist) {
   for (const char* source : {
-           "{{ ''.__class__ }}", "{{ ''.__class__.__mro__ }}", "{{ ''['__class__'] }}",
-           "{{ ''|attr('__class__') }}", "{{ [].__class__.__base__.__subclasses__() }}",
-           "{{ range.__globals__ }}", "{{ cycler.__init__.__globals__.os }}",
-           "{{ namespace.__init__ }}", "{{ dict.__class__ }}", "{{ raise_exception.__globals__ }}",
-           "{{ messages.__class__ }}", "{{ '{0.__class__}'.format(1) }}",
-           "{{ '{x[__class__]}'.format(x=1) }}", "{{ [1]|map(attribute='__class__')|list }}",
-           "{{ (1).__add__(1) }}", "{{ {}.__init__ }}", "{{ missing.__class__ }}",
+           "{{ ''.__class__ }}",
+           "{{ ''.__class__.__mro__ }}",
+           "{{ ''['__class__'] }}",
+           "{{ ''|attr('__class__') }}",
+           "{{ [].__class__.__base__.__subclasses__() }}",
+           "{{ range.__globals__ }}",
+           "{{ cycler.__init__.__globals__.os }}",
+           "{{ namespace.__init__ }}",
+           "{{ dict.__class__ }}",
+           "{{ raise_exception.__globals__ }}",
+           "{{ messages.__class__ }}",
+           "{{ '{0.__class__}'.format(1) }}",
+           "{{ '{x[__class__]}'.format(x=1) }}",
+           "{{ [1]|map(attribute='__class__')|list }}",
+           "{{ (1).__add__(1) }}",
+           "{{ {}.__init__ }}",
+           "{{ missing.__class__ }}",
            "{% macro m() %}{% endmacro %}{{ m.__call__ }}",
            "{% for x in [1] %}{{ loop.__init__ }}{% endfor %}",
-           "{% include '/etc/passwd' %}", "{% import 'os' as os %}", "{% from 'os' import x %}",
-           "{% extends 'base' %}", "{{ open('/etc/passwd') }}", "{{ os.environ }}",
-           "{{ [].append(1) }}", "{{ {}.update({}) }}", "{{ [1].pop() }}", "{{ {}.clear() }}",
-           "{% set ns = namespace(_x=1) %}", "{% set ns = namespace() %}{% set ns._x = 1 %}",
+           "{% include '/etc/passwd' %}",
+           "{% import 'os' as os %}",
+           "{% from 'os' import x %}",
+           "{% extends 'base' %}",
+           "{{ open('/etc/passwd') }}",
+           "{{ os.environ }}",
+           "{{ [].append(1) }}",
+           "{{ {}.update({}) }}",
+           "{{ [1].pop() }}",
+           "{{ {}.clear() }}",
+           "{% set ns = namespace(_x=1) %}",
+           "{% set ns = namespace() %}{% set ns._x = 1 %}",
        }) {
     const Outcome outcome = RenderOnce(source, Json(R"({"messages": [{"a": 1}]})"));
     EXPECT_NE(outcome.code, StatusCode::kOk) << source << " renders " << outcome.text;
@@ -262,7 +303,8 @@ TEST(TemplateThreads, OneTemplateManyRenderings) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (int t = 0; t < 4; ++t) EXPECT_EQ(texts[t].substr(0, 4), std::to_string(t) + "-0" + std::to_string(t));
+  for (int t = 0; t < 4; ++t)
+    EXPECT_EQ(texts[t].substr(0, 4), std::to_string(t) + "-0" + std::to_string(t));
 }
 
 // --- the files of a model folder ---
@@ -310,7 +352,8 @@ TEST_F(ChatTemplateFolder, TheJinjaFileComesFirst) {
   Write("tokenizer_config.json", R"({"chat_template": "config"})");
   EXPECT_EQ(Render(), "config");
   Write("additional_chat_templates/tool_use.jinja", "tools");
-  EXPECT_EQ(Render().substr(0, 7), "error 1");  // the config's no longer counts; none is the default
+  EXPECT_EQ(Render().substr(0, 7),
+            "error 1");  // the config's no longer counts; none is the default
   Write("chat_template.jinja", "file");
   EXPECT_EQ(Render(), "file");
 }

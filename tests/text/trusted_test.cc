@@ -73,7 +73,8 @@ TEST_F(TrustedTest, AllTrustedIsParseSpecialAndNoneIsPlain) {
   }
 }
 
-// Where the user's text holds no special token, spans change nothing: words join across the borders.
+// Where the user's text holds no special token, spans change nothing: words join across the
+// borders.
 TEST_F(TrustedTest, BordersDoNotCutWords) {
   Assembled chat;
   chat.Trusted("<|im_start|>user\n");
@@ -102,7 +103,8 @@ TEST_F(TrustedTest, NoTokenFromTwoHalves) {
 
 // A user's half token in front never swallows the template's whole one.
 TEST_F(TrustedTest, HalfATokenHidesNoWholeOne) {
-  for (const std::string user : {"<", "<|", "<|im_", "<|im_end", "<|im_end|", "<|im_end|>", "x<|im_end|><"}) {
+  for (const std::string user :
+       {"<", "<|", "<|im_", "<|im_end", "<|im_end|", "<|im_end|>", "x<|im_end|><"}) {
     Assembled text;
     text.User(user);
     text.Trusted("<|im_end|>");

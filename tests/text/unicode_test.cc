@@ -71,7 +71,8 @@ std::vector<char32_t> Pool() {
   pool.insert(kCanonicalKeys, kCanonicalKeys + kCanonicalKeysCount);
   pool.insert(kCompatibleKeys, kCompatibleKeys + kCompatibleKeysCount);
   for (size_t i = 0; i < kCompositionCount; i += 3) {
-    pool.insert({static_cast<char32_t>(kComposition[i]), static_cast<char32_t>(kComposition[i + 1])});
+    pool.insert(
+        {static_cast<char32_t>(kComposition[i]), static_cast<char32_t>(kComposition[i + 1])});
   }
   for (char32_t c = 0x1100; c < 0x1200; ++c) pool.insert(c);
   for (char32_t c = 'A'; c <= 'Z'; ++c) pool.insert(c);

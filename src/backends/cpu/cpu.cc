@@ -86,6 +86,9 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
         rows.Read(first, count, dtype, copy.data(), rows.cols());
       }
       PackPanel16(held.weight, dtype, from, source_stride, first, count, held.buffer.data());
+      if (in_place != nullptr && sources[0].consumed) {
+        sources[0].consumed(from, static_cast<size_t>(count * row_bytes));
+      }
     }
   });
   return held;

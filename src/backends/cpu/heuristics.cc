@@ -23,6 +23,10 @@ bool VariantFits(KernelVariant variant, std::string_view attn_implementation) {
 
 }  // namespace
 
+bool SplitsGemmByRows(size_t rows, int workers) {
+  return rows >= 128 * static_cast<size_t>(workers);
+}
+
 std::vector<KernelStage> ChooseKernels(std::span<const CpuKernel> kernels, CpuFeatures allowed,
                                        const OpRecord& op, const OpCall& call,
                                        std::string_view attn_implementation) {

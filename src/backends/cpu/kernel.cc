@@ -28,6 +28,7 @@ std::span<const CpuKernel> CpuKernels() {
 #if defined(__x86_64__)
     AddLinearBf16Panel16Avx512Kernels(rows);
     AddLinearBf16Panel16AmxKernels(rows);
+    AddAttentionBf16Kernels(rows);
 #endif
     return rows;
   }();

@@ -1,6 +1,6 @@
 // ByteFallback: a run of byte tokens <0x00> .. <0xFF> becomes the text that the bytes write, or one
-// U+FFFD a byte where the run is not UTF-8 (tokenizers' decoders/byte_fallback.rs). The run counts as
-// a whole, so it waits for its end.
+// U+FFFD a byte where the run is not UTF-8 (tokenizers' decoders/byte_fallback.rs). The run counts
+// as a whole, so it waits for its end.
 #include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/decoder.h"

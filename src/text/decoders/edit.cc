@@ -49,8 +49,8 @@ class Replace final : public Decoder {
   std::string content_;
 };
 
-// Takes up to `start` of a code point off a token's beginning and up to `stop` off its end, while the
-// token may still be growing (behind a Fuse): what might be its end is held back.
+// Takes up to `start` of a code point off a token's beginning and up to `stop` off its end, while
+// the token may still be growing (behind a Fuse): what might be its end is held back.
 class StripStage final : public TokenSink {
  public:
   StripStage(TokenSinkPtr next, std::string content, int64_t start, int64_t stop)

@@ -149,7 +149,7 @@ bool BpeModel::AppendByteFallback(std::string_view symbol, std::vector<int32_t>&
 }
 
 Status BpeModel::AppendSymbols(std::string_view word, std::vector<int32_t>& symbols) const {
-  bool unknown_waits = false;  // an unknown token that is not appended yet: it may fuse with the next
+  bool unknown_waits = false;  // an unknown token not yet appended: it may fuse with the next one
   int32_t unk_id = -1;
   std::string spelled;
   for (size_t i = 0; i < word.size();) {
@@ -285,11 +285,13 @@ void BpeModel::MergeShort(MergeScratch& scratch) const {
   scratch.symbols.resize(count);
 }
 
-// Long words: candidates wait in one bucket a rank, and a heap holds the ranks. A long word of natural
-// text or of repetitions has few ranks, so that the work is nearly linear and runs along the word.
+// Long words: candidates wait in one bucket a rank, and a heap holds the ranks. A long word of
+// natural text or of repetitions has few ranks, so that the work is nearly linear and runs along
+// the word.
 //
-//   rank_heap  [r0 r1 ..]          bucket_of_rank[r0] -> positions 3 17 40 ..  (cursor at the next one)
-//   symbols    a b c . . d e       '.' is gone (-1); next/previous skip it; ranks[i] is of (i, next[i])
+//   rank_heap  [r0 r1 ..]       bucket_of_rank[r0] -> positions 3 17 40 ..  (cursor at the next)
+//   symbols    a b c . . d e    '.' is gone (-1), next and previous skip it; ranks[i] is of the
+//                               pair (i, next[i])
 namespace {
 
 constexpr uint32_t kEndOfWord = UINT32_MAX;

@@ -1,7 +1,7 @@
 // Byte pair encoding: tokenizers' models/bpe/{model,word,serialization}.rs.
 //
-// A word is cut into symbols (code points), each looked up in the vocabulary; then, again and again,
-// the neighbouring pair of the lowest rank (the leftmost of equals) becomes one symbol.
+// A word is cut into symbols (code points), each looked up in the vocabulary; then, again and
+// again, the neighbouring pair of the lowest rank (the leftmost of equals) becomes one symbol.
 // Source: Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units".
 #pragma once
 
@@ -93,8 +93,8 @@ class BpeModel final : public Model {
   // Merges scratch.symbols in place until no pair has a rank.
   void Merge(MergeScratch& scratch) const;
 
-  // True where every byte of a byte-level word is a symbol of its own: then words need not be written
-  // in the byte-level alphabet. byte_symbol(b): its id, or -1 where the byte is dropped.
+  // True where every byte of a byte-level word is a symbol of its own: then words need not be
+  // written in the byte-level alphabet. byte_symbol(b): its id, or -1 where the byte is dropped.
   bool is_plain_byte_level() const { return is_plain_byte_level_; }
   int32_t byte_symbol(uint8_t byte) const { return byte_symbols_[byte]; }
 

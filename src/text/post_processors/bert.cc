@@ -5,7 +5,8 @@
 namespace fathom {
 namespace {
 
-Result<int32_t> ReadNamedId(const JsonValue& json, std::string_view name, const std::string& field) {
+Result<int32_t> ReadNamedId(const JsonValue& json, std::string_view name,
+                            const std::string& field) {
   const JsonValue* pair = json.Find(name);
   if (pair != nullptr && pair->is_array() && pair->as_array().size() == 2) {
     const JsonValue& id = pair->as_array()[1];

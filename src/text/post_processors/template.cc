@@ -91,8 +91,8 @@ class TemplateProcessing final : public PostProcessor {
     return PostProcessorPtr(std::move(result));
   }
 
-  // Two parts can only come from a template before this one in a Sequence; tokenizers takes them for
-  // a pair, and stops at more.
+  // Two parts can only come from a template before this one in a Sequence; tokenizers takes them
+  // for a pair, and stops at more.
   Status Apply(Encodings& encodings, bool add_special_tokens) const override {
     if (encodings.size() != 1 && encodings.size() != 2) {
       return Status::RunTime(fmt::format("the tokenizer's post_processor applies a template to {} "

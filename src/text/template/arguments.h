@@ -8,8 +8,8 @@
 
 namespace fathom::jinja {
 
-// One value a parameter, kMissing where none was passed. Raises kType where an argument is unknown, passed
-// twice, or one of the first `required` is missing.
+// One value a parameter, kMissing where none was passed. Raises kType where an argument is unknown,
+// passed twice, or one of the first `required` is missing.
 Values Bind(std::string_view function, Arguments& arguments,
             std::initializer_list<std::string_view> parameters, size_t required = 0);
 

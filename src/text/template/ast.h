@@ -23,20 +23,33 @@ enum class ExpressionKind {
   kNot,
   kNegate,
   kPlus,
-  kBinary,    // op; items: left, right
-  kCompare,   // items: first, then one for each of ops
-  kConcat,    // a ~ b ~ c
-  kGetAttr,   // items: object; text: the attribute
-  kGetItem,   // items: object, key
-  kSlice,     // items: start, stop, step; each may be null
-  kCall,      // items: callee, arguments ...
-  kFilter,    // items: input (null in a filter block), arguments ...; name
-  kTest,      // the same
+  kBinary,   // op; items: left, right
+  kCompare,  // items: first, then one for each of ops
+  kConcat,   // a ~ b ~ c
+  kGetAttr,  // items: object; text: the attribute
+  kGetItem,  // items: object, key
+  kSlice,    // items: start, stop, step; each may be null
+  kCall,     // items: callee, arguments ...
+  kFilter,   // items: input (null in a filter block), arguments ...; name
+  kTest,     // the same
 };
 
 enum class Operator {
-  kAdd, kSubtract, kMultiply, kDivide, kFloorDivide, kModulo, kPower,
-  kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIn, kNotIn,
+  kAdd,
+  kSubtract,
+  kMultiply,
+  kDivide,
+  kFloorDivide,
+  kModulo,
+  kPower,
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kIn,
+  kNotIn,
 };
 
 // A variable: `hops` scopes out, at `slot`.
@@ -61,12 +74,12 @@ struct Expression {
   ExpressionKind kind;
   Operator op = Operator::kAdd;
   int line = 0;
-  int depth = 1;           // of the tree below, this node included
-  int constant_index = -1; // into the rendering's table of constants
-  VariableRef variable;    // kName, kNamespaceTarget
-  Text text;               // a name, an attribute
+  int depth = 1;                       // of the tree below, this node included
+  int constant_index = -1;             // into the rendering's table of constants
+  VariableRef variable;                // kName, kNamespaceTarget
+  Text text;                           // a name, an attribute
   const FilterEntry* entry = nullptr;  // kFilter, kTest: null where the name is unknown
-  Text attribute;          // kNamespaceTarget
+  Text attribute;                      // kNamespaceTarget
   Constant constant;
   std::vector<Operator> ops;
   std::vector<ExpressionPtr> items;
@@ -114,14 +127,14 @@ using Body = std::vector<std::unique_ptr<Statement>>;
 struct OutputStatement final : Statement {
   explicit OutputStatement(int at_line) : Statement(StatementKind::kOutput, at_line) {}
   struct Item {
-    Text data;                 // of the template, where there is no expression
+    Text data;  // of the template, where there is no expression
     ExpressionPtr expression;
   };
   std::vector<Item> items;
 };
 
-// The names that the scope of a function holds; a function is what Jinja compiles into a function of
-// Python: the template, a macro, a recursive loop, the filter of a loop, a block.
+// The names that the scope of a function holds; a function is what Jinja compiles into a function
+// of Python: the template, a macro, a recursive loop, the filter of a loop, a block.
 struct FunctionScope {
   int slots = 0;
 };

@@ -18,8 +18,8 @@ Value UnsafeUndefined(const Value& object, TextView name) {
 
 // Methods that change their object: the immutable sandbox hides them.
 bool ChangesObject(const Value& object, TextView name) {
-  static constexpr TextView kOfList[] = {U"append", U"clear",  U"pop",    U"reverse",
-                                         U"insert", U"sort",   U"extend", U"remove"};
+  static constexpr TextView kOfList[] = {U"append", U"clear", U"pop",    U"reverse",
+                                         U"insert", U"sort",  U"extend", U"remove"};
   static constexpr TextView kOfDict[] = {U"clear", U"pop", U"popitem", U"setdefault", U"update"};
   if (object.is(Kind::kList)) {
     return std::find(std::begin(kOfList), std::end(kOfList), name) != std::end(kOfList);
@@ -124,8 +124,10 @@ bool GroupAttribute(const List& tuple, TextView name, Value& result) {
 
 bool Interpreter::FindAttribute(const Value& object, TextView name, Value& result) {
   switch (object.kind()) {
-    case Kind::kUndefined: object.as<Undefined>().Fail();
-    case Kind::kString: return FindStringMethod(object, name, result);
+    case Kind::kUndefined:
+      object.as<Undefined>().Fail();
+    case Kind::kString:
+      return FindStringMethod(object, name, result);
     case Kind::kTuple:
       if (GroupAttribute(object.list(), name, result)) return true;
       return FindContainerMethod(object, name, result);
@@ -141,10 +143,14 @@ bool Interpreter::FindAttribute(const Value& object, TextView name, Value& resul
       if (found != nullptr) result = *found;
       return found != nullptr;
     }
-    case Kind::kLoop: return LoopAttribute(object, name, result);
-    case Kind::kCycler: return CyclerAttribute(object, name, result);
-    case Kind::kJoiner: return JoinerAttribute(object.as<Joiner>(), name, result);
-    case Kind::kMacro: return MacroAttribute(object.as<Macro>(), name, result);
+    case Kind::kLoop:
+      return LoopAttribute(object, name, result);
+    case Kind::kCycler:
+      return CyclerAttribute(object, name, result);
+    case Kind::kJoiner:
+      return JoinerAttribute(object.as<Joiner>(), name, result);
+    case Kind::kMacro:
+      return MacroAttribute(object.as<Macro>(), name, result);
     case Kind::kBlock:
       if (name == U"name") {
         return result = NewString(object.as<BlockReference>().block.name, true), true;
@@ -169,7 +175,8 @@ bool FindItem(const Value& object, const Value& key, Value& result) {
   };
   Int at = 0;
   switch (object.kind()) {
-    case Kind::kUndefined: object.as<Undefined>().Fail();
+    case Kind::kUndefined:
+      object.as<Undefined>().Fail();
     case Kind::kString: {
       const String& text = object.string();
       if (!index(static_cast<Int>(text.text.size()), at)) return false;
@@ -192,7 +199,8 @@ bool FindItem(const Value& object, const Value& key, Value& result) {
       if (found != nullptr) result = *found;
       return found != nullptr;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -212,8 +220,8 @@ Value Interpreter::GetAttribute(const Value& object, const Value& name) {
     }
   }
   if (FindItem(object, name, result)) return result;
-  // Python's own names (__class__, __globals__ ...): Jinja hands out an undefined value for some; a chat
-  // template has no business with any of them.
+  // Python's own names (__class__, __globals__ ...): Jinja hands out an undefined value for some; a
+  // chat template has no business with any of them.
   if (hidden) UnsafeUndefined(object, text).as<Undefined>().Fail();
   return UndefinedAttribute(object, name);
 }

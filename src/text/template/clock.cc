@@ -38,7 +38,9 @@ std::string FormatNow(const std::string& format) {
     }
     size_t end = at + 1;
     // glibc's flags and widths go with their directive; a width is cut so that it stays small.
-    while (end < format.size() && std::string_view("-_0^#").find(format[end]) != std::string_view::npos) ++end;
+    while (end < format.size() &&
+           std::string_view("-_0^#").find(format[end]) != std::string_view::npos)
+      ++end;
     const size_t flags = end;
     while (end < format.size() && format[end] >= '0' && format[end] <= '9') ++end;
     if (end - flags > 2) end = flags + 2;

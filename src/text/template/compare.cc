@@ -13,18 +13,26 @@ bool Truth(const Value& value) {
   switch (value.kind()) {
     case Kind::kMissing:
     case Kind::kUndefined:
-    case Kind::kNone: return false;
+    case Kind::kNone:
+      return false;
     case Kind::kBool:
-    case Kind::kInt: return value.integer() != 0;
-    case Kind::kFloat: return value.floating() != 0;
-    case Kind::kString: return !value.string().text.empty();
+    case Kind::kInt:
+      return value.integer() != 0;
+    case Kind::kFloat:
+      return value.floating() != 0;
+    case Kind::kString:
+      return !value.string().text.empty();
     case Kind::kList:
-    case Kind::kTuple: return !value.list().items.empty();
-    case Kind::kDict: return !value.dict().items.empty();
+    case Kind::kTuple:
+      return !value.list().items.empty();
+    case Kind::kDict:
+      return !value.dict().items.empty();
     case Kind::kDictView:
     case Kind::kRange:
-    case Kind::kLoop: return Length(value) != 0;
-    default: return true;
+    case Kind::kLoop:
+      return Length(value) != 0;
+    default:
+      return true;
   }
 }
 
@@ -77,20 +85,26 @@ bool Equal(const Value& a, const Value& b) {
   switch (a.kind()) {
     case Kind::kMissing:
     case Kind::kUndefined:
-    case Kind::kNone: return true;
+    case Kind::kNone:
+      return true;
     case Kind::kString:
       Heap::Current().StepText(a.string().text.size());
       return a.string().text == b.string().text;
     case Kind::kList:
-    case Kind::kTuple: return EqualItems(a.list().items, b.list().items);
-    case Kind::kDict: return EqualDicts(a.dict(), b.dict());
-    case Kind::kDictView: return EqualViews(a.as<DictView>(), b.as<DictView>());
-    case Kind::kRange: return EqualRanges(a.as<Range>(), b.as<Range>());
+    case Kind::kTuple:
+      return EqualItems(a.list().items, b.list().items);
+    case Kind::kDict:
+      return EqualDicts(a.dict(), b.dict());
+    case Kind::kDictView:
+      return EqualViews(a.as<DictView>(), b.as<DictView>());
+    case Kind::kRange:
+      return EqualRanges(a.as<Range>(), b.as<Range>());
     case Kind::kFunction: {
       const Function &f = a.as<Function>(), &g = b.as<Function>();
       return f.body == g.body && f.self.object() == g.self.object();
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -123,27 +137,35 @@ bool Less(const Value& a, const Value& b, std::string_view op) {
 }
 
 size_t Hash(const Value& value) {
+  Heap::Current().Step();
   const Heap::DepthScope depth;
   switch (value.kind()) {
     case Kind::kBool:
     case Kind::kInt:
-    case Kind::kFloat: return std::hash<double>()(ToDouble(value));
-    case Kind::kString: return std::hash<TextView>()(value.string().view());
+    case Kind::kFloat:
+      return std::hash<double>()(ToDouble(value));
+    case Kind::kString:
+      return std::hash<TextView>()(value.string().view());
     case Kind::kTuple: {
       size_t hash = 0x345678;
       for (const Value& item : value.list().items) hash = hash * 1000003 + Hash(item);
       return hash;
     }
-    case Kind::kRange: return static_cast<size_t>(value.as<Range>().size());
-    case Kind::kFunction: return reinterpret_cast<size_t>(value.as<Function>().body);
+    case Kind::kRange:
+      return static_cast<size_t>(value.as<Range>().size());
+    case Kind::kFunction:
+      return reinterpret_cast<size_t>(value.as<Function>().body);
     case Kind::kList:
     case Kind::kDict:
     case Kind::kDictView:
-    case Kind::kSlice: Raise(ErrorKind::kType, "unhashable type: '{}'", TypeName(value));
+    case Kind::kSlice:
+      Raise(ErrorKind::kType, "unhashable type: '{}'", TypeName(value));
     case Kind::kMissing:
     case Kind::kNone:
-    case Kind::kUndefined: return static_cast<size_t>(value.kind());
-    default: return reinterpret_cast<size_t>(value.object());
+    case Kind::kUndefined:
+      return static_cast<size_t>(value.kind());
+    default:
+      return reinterpret_cast<size_t>(value.object());
   }
 }
 
@@ -155,7 +177,8 @@ bool IsIn(const Value& needle, const Value& haystack) {
               TypeName(needle));
       }
       return Search(haystack.string().view(), needle.string().view()) != Text::npos;
-    case Kind::kDict: return haystack.dict().Find(needle) != nullptr;
+    case Kind::kDict:
+      return haystack.dict().Find(needle) != nullptr;
     case Kind::kDictView:
       if (haystack.as<DictView>().of == DictView::Of::kKeys) {
         return haystack.as<DictView>().dict.dict().Find(needle) != nullptr;
@@ -174,7 +197,8 @@ bool IsIn(const Value& needle, const Value& haystack) {
       return offset % range.step == 0 && offset / range.step >= 0 &&
              offset / range.step < range.size();
     }
-    default: break;
+    default:
+      break;
   }
   Ref<Iterator> items = Iterate(haystack);
   Value item;
@@ -186,15 +210,23 @@ bool IsIn(const Value& needle, const Value& haystack) {
 
 size_t Length(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return 0;
-    case Kind::kString: return value.string().text.size();
+    case Kind::kUndefined:
+      return 0;
+    case Kind::kString:
+      return value.string().text.size();
     case Kind::kList:
-    case Kind::kTuple: return value.list().items.size();
-    case Kind::kDict: return value.dict().items.size();
-    case Kind::kDictView: return value.as<DictView>().dict.dict().items.size();
-    case Kind::kRange: return static_cast<size_t>(value.as<Range>().size());
-    case Kind::kLoop: return value.as<Loop>().Size();
-    default: Raise(ErrorKind::kType, "object of type '{}' has no len()", TypeName(value));
+    case Kind::kTuple:
+      return value.list().items.size();
+    case Kind::kDict:
+      return value.dict().items.size();
+    case Kind::kDictView:
+      return value.as<DictView>().dict.dict().items.size();
+    case Kind::kRange:
+      return static_cast<size_t>(value.as<Range>().size());
+    case Kind::kLoop:
+      return value.as<Loop>().Size();
+    default:
+      Raise(ErrorKind::kType, "object of type '{}' has no len()", TypeName(value));
   }
 }
 

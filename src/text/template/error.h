@@ -1,6 +1,6 @@
-// How the interpreter fails inside: an exception with the kind that Python would have raised, because a
-// few places of Jinja catch some kinds and not others. No exception leaves Template (template.h), which
-// turns it into a Status.
+// How the interpreter fails inside: an exception with the kind that Python would have raised,
+// because a few places of Jinja catch some kinds and not others. No exception leaves Template
+// (template.h), which turns it into a Status.
 #pragma once
 
 #include <fmt/format.h>

@@ -30,21 +30,27 @@ Value Interpreter::Evaluate(const Expression& node, Scope& scope) {
   const Heap::DepthScope depth;
   Heap::Current().Step();
   switch (node.kind) {
-    case ExpressionKind::kConstant: return EvaluateConstant(node);
+    case ExpressionKind::kConstant:
+      return EvaluateConstant(node);
     case ExpressionKind::kName: {
       const Value& value = Variable(node.variable, scope);
       return value.is_missing() ? UndefinedName(node.text) : value;
     }
-    case ExpressionKind::kNamespaceTarget: return Value::None();
-    case ExpressionKind::kTuple: return NewTuple(EvaluateItems(node, scope));
-    case ExpressionKind::kList: return NewList(EvaluateItems(node, scope));
-    case ExpressionKind::kDict: return EvaluateDict(node, scope);
+    case ExpressionKind::kNamespaceTarget:
+      return Value::None();
+    case ExpressionKind::kTuple:
+      return NewTuple(EvaluateItems(node, scope));
+    case ExpressionKind::kList:
+      return NewList(EvaluateItems(node, scope));
+    case ExpressionKind::kDict:
+      return EvaluateDict(node, scope);
     case ExpressionKind::kConditional:
       if (Truth(Evaluate(*node.items[0], scope))) return Evaluate(*node.items[1], scope);
       if (node.items[2] != nullptr) return Evaluate(*node.items[2], scope);
-      return UndefinedHint(fmt::format("the inline if-expression on line {} evaluated to false "
-                                       "and no else section was defined.",
-                                       node.line));
+      return UndefinedHint(
+          fmt::format("the inline if-expression on line {} evaluated to false "
+                      "and no else section was defined.",
+                      node.line));
     case ExpressionKind::kAnd: {
       Value left = Evaluate(*node.items[0], scope);
       return Truth(left) ? Evaluate(*node.items[1], scope) : left;
@@ -53,21 +59,32 @@ Value Interpreter::Evaluate(const Expression& node, Scope& scope) {
       Value left = Evaluate(*node.items[0], scope);
       return Truth(left) ? left : Evaluate(*node.items[1], scope);
     }
-    case ExpressionKind::kNot: return Value::Bool(!Truth(Evaluate(*node.items[0], scope)));
-    case ExpressionKind::kNegate: return Negate(Evaluate(*node.items[0], scope));
-    case ExpressionKind::kPlus: return Plus(Evaluate(*node.items[0], scope));
-    case ExpressionKind::kBinary: return EvaluateBinary(node, scope);
-    case ExpressionKind::kCompare: return EvaluateCompare(node, scope);
-    case ExpressionKind::kConcat: return EvaluateConcat(node, scope);
+    case ExpressionKind::kNot:
+      return Value::Bool(!Truth(Evaluate(*node.items[0], scope)));
+    case ExpressionKind::kNegate:
+      return Negate(Evaluate(*node.items[0], scope));
+    case ExpressionKind::kPlus:
+      return Plus(Evaluate(*node.items[0], scope));
+    case ExpressionKind::kBinary:
+      return EvaluateBinary(node, scope);
+    case ExpressionKind::kCompare:
+      return EvaluateCompare(node, scope);
+    case ExpressionKind::kConcat:
+      return EvaluateConcat(node, scope);
     case ExpressionKind::kGetAttr: {
       const Value object = Evaluate(*node.items[0], scope);
       return GetAttribute(object, NewString(node.text, true));
     }
-    case ExpressionKind::kGetItem: return EvaluateGetItem(node, scope);
-    case ExpressionKind::kSlice: return Value::None();
-    case ExpressionKind::kCall: return EvaluateCall(node, scope, Value::Missing());
-    case ExpressionKind::kFilter: return EvaluateFilter(node, scope, nullptr);
-    case ExpressionKind::kTest: return Value::Bool(Truth(EvaluateFilter(node, scope, nullptr)));
+    case ExpressionKind::kGetItem:
+      return EvaluateGetItem(node, scope);
+    case ExpressionKind::kSlice:
+      return Value::None();
+    case ExpressionKind::kCall:
+      return EvaluateCall(node, scope, Value::Missing());
+    case ExpressionKind::kFilter:
+      return EvaluateFilter(node, scope, nullptr);
+    case ExpressionKind::kTest:
+      return Value::Bool(Truth(EvaluateFilter(node, scope, nullptr)));
   }
   return Value::None();
 }
@@ -92,13 +109,20 @@ Value Interpreter::EvaluateBinary(const Expression& node, Scope& scope) {
   const Value a = Evaluate(*node.items[0], scope);
   const Value b = Evaluate(*node.items[1], scope);
   switch (node.op) {
-    case Operator::kAdd: return Add(a, b);
-    case Operator::kSubtract: return Subtract(a, b);
-    case Operator::kMultiply: return Multiply(a, b);
-    case Operator::kDivide: return Divide(a, b);
-    case Operator::kFloorDivide: return FloorDivide(a, b);
-    case Operator::kModulo: return Modulo(a, b);
-    default: return Power(a, b);
+    case Operator::kAdd:
+      return Add(a, b);
+    case Operator::kSubtract:
+      return Subtract(a, b);
+    case Operator::kMultiply:
+      return Multiply(a, b);
+    case Operator::kDivide:
+      return Divide(a, b);
+    case Operator::kFloorDivide:
+      return FloorDivide(a, b);
+    case Operator::kModulo:
+      return Modulo(a, b);
+    default:
+      return Power(a, b);
   }
 }
 
@@ -112,14 +136,22 @@ bool LessOrEqual(const Value& a, const Value& b, std::string_view op) {
 
 bool Compare(Operator op, const Value& a, const Value& b) {
   switch (op) {
-    case Operator::kEqual: return Equal(a, b);
-    case Operator::kNotEqual: return !Equal(a, b);
-    case Operator::kLess: return Less(a, b, "<");
-    case Operator::kLessEqual: return LessOrEqual(a, b, "<=");
-    case Operator::kGreater: return Less(b, a, ">");
-    case Operator::kGreaterEqual: return LessOrEqual(b, a, ">=");
-    case Operator::kIn: return IsIn(a, b);
-    default: return !IsIn(a, b);
+    case Operator::kEqual:
+      return Equal(a, b);
+    case Operator::kNotEqual:
+      return !Equal(a, b);
+    case Operator::kLess:
+      return Less(a, b, "<");
+    case Operator::kLessEqual:
+      return LessOrEqual(a, b, "<=");
+    case Operator::kGreater:
+      return Less(b, a, ">");
+    case Operator::kGreaterEqual:
+      return LessOrEqual(b, a, ">=");
+    case Operator::kIn:
+      return IsIn(a, b);
+    default:
+      return !IsIn(a, b);
   }
 }
 
@@ -137,10 +169,9 @@ Value Interpreter::EvaluateCompare(const Expression& node, Scope& scope) {
 
 Value Interpreter::EvaluateConcat(const Expression& node, Scope& scope) {
   const Values items = EvaluateItems(node, scope);
-  const bool markup =
-      autoescape_ && std::any_of(items.begin(), items.end(), [](const Value& item) {
-        return item.is_string() && item.string().markup;
-      });
+  const bool markup = autoescape_ && std::any_of(items.begin(), items.end(), [](const Value& item) {
+                        return item.is_string() && item.string().markup;
+                      });
   StringBuilder out;
   for (const Value& item : items) AppendStr(markup ? EscapeHtml(item) : item, out);
   return out.Finish(markup);
@@ -212,12 +243,14 @@ Value Interpreter::Call(const Value& callee, Arguments& arguments) {
   Heap::Current().Step();
   const Heap::DepthScope depth;
   switch (callee.kind()) {
-    case Kind::kUndefined: callee.as<Undefined>().Fail();
+    case Kind::kUndefined:
+      callee.as<Undefined>().Fail();
     case Kind::kFunction: {
       const Function& function = callee.as<Function>();
       return function.body(*this, function.self, arguments);
     }
-    case Kind::kMacro: return CallMacro(callee.as<Macro>(), arguments);
+    case Kind::kMacro:
+      return CallMacro(callee.as<Macro>(), arguments);
     case Kind::kLoop: {
       const Loop& loop = callee.as<Loop>();
       if (loop.recursion == nullptr) {
@@ -239,7 +272,8 @@ Value Interpreter::Call(const Value& callee, Arguments& arguments) {
       const BlockReference& block = callee.as<BlockReference>();
       return RenderBlock(block.block, block.context);
     }
-    default: Raise(ErrorKind::kType, "'{}' object is not callable", TypeName(callee));
+    default:
+      Raise(ErrorKind::kType, "'{}' object is not callable", TypeName(callee));
   }
 }
 
@@ -247,8 +281,9 @@ namespace {
 
 [[noreturn]] void NoSuchName(const Value& name, std::string_view type) {
   if (name.is_undefined()) {
-    Raise(ErrorKind::kRuntime, "No {} named Undefined. ({}; did you forget to quote the callable name?)",
-          type, name.as<Undefined>().Message());
+    Raise(ErrorKind::kRuntime,
+          "No {} named Undefined. ({}; did you forget to quote the callable name?)", type,
+          name.as<Undefined>().Message());
   }
   Raise(ErrorKind::kRuntime, "No {} named {}.", type, DescribeForError(name));
 }

@@ -130,23 +130,45 @@ namespace {
 
 bool CompareOperator(TokenType type, Operator& op) {
   switch (type) {
-    case TokenType::kEq: op = Operator::kEqual; return true;
-    case TokenType::kNe: op = Operator::kNotEqual; return true;
-    case TokenType::kLt: op = Operator::kLess; return true;
-    case TokenType::kLe: op = Operator::kLessEqual; return true;
-    case TokenType::kGt: op = Operator::kGreater; return true;
-    case TokenType::kGe: op = Operator::kGreaterEqual; return true;
-    default: return false;
+    case TokenType::kEq:
+      op = Operator::kEqual;
+      return true;
+    case TokenType::kNe:
+      op = Operator::kNotEqual;
+      return true;
+    case TokenType::kLt:
+      op = Operator::kLess;
+      return true;
+    case TokenType::kLe:
+      op = Operator::kLessEqual;
+      return true;
+    case TokenType::kGt:
+      op = Operator::kGreater;
+      return true;
+    case TokenType::kGe:
+      op = Operator::kGreaterEqual;
+      return true;
+    default:
+      return false;
   }
 }
 
 bool ProductOperator(TokenType type, Operator& op) {
   switch (type) {
-    case TokenType::kMul: op = Operator::kMultiply; return true;
-    case TokenType::kDiv: op = Operator::kDivide; return true;
-    case TokenType::kFloorDiv: op = Operator::kFloorDivide; return true;
-    case TokenType::kMod: op = Operator::kModulo; return true;
-    default: return false;
+    case TokenType::kMul:
+      op = Operator::kMultiply;
+      return true;
+    case TokenType::kDiv:
+      op = Operator::kDivide;
+      return true;
+    case TokenType::kFloorDiv:
+      op = Operator::kFloorDivide;
+      return true;
+    case TokenType::kMod:
+      op = Operator::kModulo;
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -258,23 +280,29 @@ ExpressionPtr ExpressionParser::ParseNamePrimary(bool namespace_targets) {
 ExpressionPtr ExpressionParser::ParsePrimary(bool namespace_targets) {
   const int line = current_.line;
   switch (current_.type) {
-    case TokenType::kName: return ParseNamePrimary(namespace_targets);
+    case TokenType::kName:
+      return ParseNamePrimary(namespace_targets);
     case TokenType::kString: {
       Text text;
       while (current_.type == TokenType::kString) text += Take().text;
       return MakeConstant(std::move(text), line);
     }
-    case TokenType::kInteger: return MakeConstant(Take().integer, line);
-    case TokenType::kFloat: return MakeConstant(Take().floating, line);
+    case TokenType::kInteger:
+      return MakeConstant(Take().integer, line);
+    case TokenType::kFloat:
+      return MakeConstant(Take().floating, line);
     case TokenType::kLeftParen: {
       Take();
       ExpressionPtr node = ParseTuple({.parentheses = true});
       Expect(TokenType::kRightParen, ")");
       return node;
     }
-    case TokenType::kLeftBracket: return ParseList();
-    case TokenType::kLeftBrace: return ParseDict();
-    default: Fail("unexpected '" + Describe(current_) + "'");
+    case TokenType::kLeftBracket:
+      return ParseList();
+    case TokenType::kLeftBrace:
+      return ParseDict();
+    default:
+      Fail("unexpected '" + Describe(current_) + "'");
   }
 }
 
@@ -346,8 +374,7 @@ ExpressionPtr ExpressionParser::ParseTarget(TupleOptions options) {
 ExpressionPtr ExpressionParser::ParseNameTarget() {
   if (current_.type != TokenType::kName) Expect(TokenType::kName, "name");
   static constexpr TextView kReserved[] = {U"true", U"True", U"false", U"False", U"none", U"None"};
-  if (std::find(std::begin(kReserved), std::end(kReserved), current_.text) !=
-      std::end(kReserved)) {
+  if (std::find(std::begin(kReserved), std::end(kReserved), current_.text) != std::end(kReserved)) {
     Fail("can't assign to 'name'");
   }
   const Token token = Take();
@@ -513,7 +540,9 @@ ExpressionPtr ExpressionParser::ParseTest(ExpressionPtr input) {
   ExpressionPtr node = Make(ExpressionKind::kTest, line, std::move(input));
   node->text = FromUtf8(ParseDottedName());
   switch (current_.type) {
-    case TokenType::kLeftParen: ParseArguments(*node); break;
+    case TokenType::kLeftParen:
+      ParseArguments(*node);
+      break;
     case TokenType::kName:
       if (current_.IsName(U"else") || current_.IsName(U"or") || current_.IsName(U"and")) break;
       if (current_.IsName(U"is")) Fail("You cannot chain multiple tests with is");
@@ -522,8 +551,11 @@ ExpressionPtr ExpressionParser::ParseTest(ExpressionPtr input) {
     case TokenType::kInteger:
     case TokenType::kFloat:
     case TokenType::kLeftBracket:
-    case TokenType::kLeftBrace: Adopt(*node, ParsePostfix(ParsePrimary(false))); break;
-    default: break;
+    case TokenType::kLeftBrace:
+      Adopt(*node, ParsePostfix(ParsePrimary(false)));
+      break;
+    default:
+      break;
   }
   return negated ? Make(ExpressionKind::kNot, line, std::move(node)) : std::move(node);
 }

@@ -29,8 +29,8 @@ const FilterEntry* FindIn(const Index& index, TextView name) {
 const FilterEntry* FindFilter(TextView name) {
   static const Index index = [] {
     Index made;
-    for (const FilterTable& table : {TextFilters(), HtmlFilters(), SequenceFilters(),
-                                     SelectFilters(), NumberFilters()}) {
+    for (const FilterTable& table :
+         {TextFilters(), HtmlFilters(), SequenceFilters(), SelectFilters(), NumberFilters()}) {
       AddTable(table, made);
     }
     return made;
@@ -78,14 +78,12 @@ Value Answer(std::string_view name, Arguments& arguments, size_t count, Ask ask)
 Value Remainder(const Value& value, int64_t by) { return Modulo(value, Value::Integer(by)); }
 
 Value OddTest(Interpreter&, const Value& value, Arguments& arguments) {
-  return Answer("odd", arguments, 0, [&](const Values&) {
-    return Equal(Remainder(value, 2), Value::Integer(1));
-  });
+  return Answer("odd", arguments, 0,
+                [&](const Values&) { return Equal(Remainder(value, 2), Value::Integer(1)); });
 }
 Value EvenTest(Interpreter&, const Value& value, Arguments& arguments) {
-  return Answer("even", arguments, 0, [&](const Values&) {
-    return Equal(Remainder(value, 2), Value::Integer(0));
-  });
+  return Answer("even", arguments, 0,
+                [&](const Values&) { return Equal(Remainder(value, 2), Value::Integer(0)); });
 }
 Value DivisibleByTest(Interpreter&, const Value& value, Arguments& arguments) {
   const Values bound = Bind("divisibleby", arguments, {"num"}, 1);
@@ -115,9 +113,8 @@ Value KindTest(Interpreter&, const Value& value, Arguments& arguments) {
 }
 template <bool kValue>
 Value BooleanIsTest(Interpreter&, const Value& value, Arguments& arguments) {
-  return Answer("a test", arguments, 0, [&](const Values&) {
-    return value.is(Kind::kBool) && value.boolean() == kValue;
-  });
+  return Answer("a test", arguments, 0,
+                [&](const Values&) { return value.is(Kind::kBool) && value.boolean() == kValue; });
 }
 Value NumberTest(Interpreter&, const Value& value, Arguments& arguments) {
   return Answer("number", arguments, 0, [&](const Values&) { return value.is_number(); });
@@ -149,9 +146,8 @@ Value CallableTest(Interpreter&, const Value& value, Arguments& arguments) {
   });
 }
 Value EscapedTest(Interpreter&, const Value& value, Arguments& arguments) {
-  return Answer("escaped", arguments, 0, [&](const Values&) {
-    return value.is_string() && value.string().markup;
-  });
+  return Answer("escaped", arguments, 0,
+                [&](const Values&) { return value.is_string() && value.string().markup; });
 }
 Value SameAsTest(Interpreter&, const Value& value, Arguments& arguments) {
   const Values bound = Bind("sameas", arguments, {"other"}, 1);
@@ -211,12 +207,21 @@ constexpr FilterEntry kTests[] = {
     {"sameas", SameAsTest},
     {"escaped", EscapedTest},
     {"in", InTest},
-    {"==", EqTest}, {"eq", EqTest}, {"equalto", EqTest},
-    {"!=", NeTest}, {"ne", NeTest},
-    {">", GtTest}, {"gt", GtTest}, {"greaterthan", GtTest},
-    {">=", GeTest}, {"ge", GeTest},
-    {"<", LtTest}, {"lt", LtTest}, {"lessthan", LtTest},
-    {"<=", LeTest}, {"le", LeTest},
+    {"==", EqTest},
+    {"eq", EqTest},
+    {"equalto", EqTest},
+    {"!=", NeTest},
+    {"ne", NeTest},
+    {">", GtTest},
+    {"gt", GtTest},
+    {"greaterthan", GtTest},
+    {">=", GeTest},
+    {"ge", GeTest},
+    {"<", LtTest},
+    {"lt", LtTest},
+    {"lessthan", LtTest},
+    {"<=", LeTest},
+    {"le", LeTest},
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The filters and tests of jinja2 3.1, with transformers' tojson. One table each; a filter is a row.
+// The filters and tests of jinja2 3.1, with transformers' tojson. One table each; a filter is a
+// row.
 #pragma once
 
 #include "text/template/value.h"

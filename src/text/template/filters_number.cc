@@ -30,11 +30,14 @@ Value IntFilter(Interpreter&, const Value& input, Arguments& arguments) {
   if (input.is_undefined()) input.as<Undefined>().Fail();
   if (input.is_integer()) return Plus(input);
   if (input.is(Kind::kFloat)) {
-    return std::isnan(input.floating()) ? fallback : Value::Integer(TruncateToInt(input.floating()));
+    return std::isnan(input.floating()) ? fallback
+                                        : Value::Integer(TruncateToInt(input.floating()));
   }
   if (input.is_string()) {
     const bool good_base = bound[1].is_missing() || bound[1].is_integer();
-    const int64_t base = bound[1].is_missing() ? 10 : good_base ? RequireIndex(bound[1], "base") : -1;
+    const int64_t base = bound[1].is_missing() ? 10
+                         : good_base           ? RequireIndex(bound[1], "base")
+                                               : -1;
     if (base == 0 || (base >= 2 && base <= 36)) {
       const auto value = ParseInt(input.string().view(), static_cast<int>(base));
       if (value) return Value::Integer(*value);
@@ -104,8 +107,9 @@ Value FileSizeFilter(Interpreter&, const Value& input, Arguments& arguments) {
 }
 
 constexpr FilterEntry kFilters[] = {
-    {"abs", AbsFilter},     {"filesizeformat", FileSizeFilter}, {"float", FloatFilter},
-    {"int", IntFilter},     {"round", RoundFilter},
+    {"abs", AbsFilter},     {"filesizeformat", FileSizeFilter},
+    {"float", FloatFilter}, {"int", IntFilter},
+    {"round", RoundFilter},
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ class MappedItems final : public Iterator {
       : interpreter_(interpreter), input_(input), arguments_(std::move(arguments)) {}
 
   bool Next(Value& item) override {
+    const Heap::DepthScope depth;
     if (!items_ && !Begin()) return false;
     if (!items_->Next(item)) return false;
     item = by_attribute_ ? getter_.Get(interpreter_, item)
@@ -68,6 +69,7 @@ class SelectedItems final : public Iterator {
         by_attribute_(by_attribute) {}
 
   bool Next(Value& item) override {
+    const Heap::DepthScope depth;
     if (!items_ && !Begin()) return false;
     while (items_->Next(item)) {
       const Value asked = by_attribute_ ? getter_.Get(interpreter_, item) : item;

@@ -56,7 +56,12 @@ Ref<Iterator> Reversed(const Value& value) {
   if (!CanReverse(value)) {
     Raise(ErrorKind::kType, "'{}' object is not reversible", TypeName(value));
   }
-  return New<ReverseIterator>(ToValues(value));
+  Values items = ToValues(value);
+  // By index, the code points of markup are markup.
+  if (value.is_string() && value.string().markup) {
+    for (Value& item : items) item = MarkSafe(item);
+  }
+  return New<ReverseIterator>(std::move(items));
 }
 
 Value LastFilter(Interpreter&, const Value& input, Arguments& arguments) {
@@ -123,6 +128,10 @@ Values SortByKey(std::vector<Keyed> items, bool reverse) {
 }
 
 bool Flag(const Value& value) { return !value.is_missing() && Truth(value); }
+// sorted() takes an integer for `reverse`.
+bool IntegerFlag(const Value& value) {
+  return !value.is_missing() && RequireInt(value, "reverse") != 0;
+}
 
 Value FoldCase(const Value& value) { return value.is_string() ? Lower(value.string()) : value; }
 
@@ -152,7 +161,7 @@ Value SortFilter(Interpreter& interpreter, const Value& input, Arguments& argume
     for (const AttributeGetter& getter : getters) keys.push_back(getter.Get(interpreter, item));
     items.push_back({NewList(std::move(keys)), item});
   }
-  return NewList(SortByKey(std::move(items), Flag(bound[0])));
+  return NewList(SortByKey(std::move(items), IntegerFlag(bound[0])));
 }
 
 Value DictSortFilter(Interpreter&, const Value& input, Arguments& arguments) {
@@ -175,7 +184,7 @@ Value DictSortFilter(Interpreter&, const Value& input, Arguments& arguments) {
     const Value& by = part == 0 ? key : value;
     items.push_back({Flag(bound[0]) ? by : FoldCase(by), NewTuple({key, value})});
   }
-  return NewList(SortByKey(std::move(items), Flag(bound[2])));
+  return NewList(SortByKey(std::move(items), IntegerFlag(bound[2])));
 }
 
 Value GroupByFilter(Interpreter& interpreter, const Value& input, Arguments& arguments) {
@@ -192,9 +201,9 @@ Value GroupByFilter(Interpreter& interpreter, const Value& input, Arguments& arg
     const Value key = getter.Get(interpreter, sorted[begin]);
     size_t end = begin + 1;
     while (end < sorted.size() && Equal(getter.Get(interpreter, sorted[end]), key)) ++end;
-    Ref<List> group = New<List>(
-        Values{shown.Get(interpreter, sorted[begin]),
-               NewList(Values(sorted.begin() + begin, sorted.begin() + end))});
+    Ref<List> group =
+        New<List>(Values{shown.Get(interpreter, sorted[begin]),
+                         NewList(Values(sorted.begin() + begin, sorted.begin() + end))});
     group->group = true;
     groups.push_back(Value::Of(Kind::kTuple, std::move(group)));
     begin = end;
@@ -207,6 +216,7 @@ class UniqueItems final : public Iterator {
   UniqueItems(Interpreter& interpreter, const Value& input, AttributeGetter getter)
       : interpreter_(interpreter), input_(input), getter_(std::move(getter)) {}
   bool Next(Value& item) override {
+    const Heap::DepthScope depth;
     if (!items_) items_ = Iterate(input_);
     while (items_->Next(item)) {
       const Value key = getter_.Get(interpreter_, item);
@@ -274,6 +284,7 @@ class Batches final : public Iterator {
   Batches(const Value& input, Value count, Value fill)
       : input_(input), count_(std::move(count)), fill_(std::move(fill)) {}
   bool Next(Value& batch) override {
+    const Heap::DepthScope depth;
     if (!items_) items_ = Iterate(input_);
     if (ended_) return false;
     Values values = std::exchange(held_, {});

@@ -64,8 +64,7 @@ Value ReplaceFilter(Interpreter& interpreter, const Value& input, Arguments& arg
 
 Value FormatFilter(Interpreter&, const Value& input, Arguments& arguments) {
   if (!arguments.positional.empty() && !arguments.keyword.empty()) {
-    Raise(ErrorKind::kRuntime,
-          "can't handle positional and keyword arguments at the same time");
+    Raise(ErrorKind::kRuntime, "can't handle positional and keyword arguments at the same time");
   }
   const Value format = SoftStr(input);
   if (arguments.keyword.empty()) {
@@ -130,14 +129,13 @@ Value TruncateFilter(Interpreter&, const Value& input, Arguments& arguments) {
 }
 
 Value WordWrapFilter(Interpreter&, const Value& input, Arguments& arguments) {
-  const Values bound = Bind("wordwrap", arguments,
-                            {"width", "break_long_words", "wrapstring", "break_on_hyphens"});
+  const Values bound =
+      Bind("wordwrap", arguments, {"width", "break_long_words", "wrapstring", "break_on_hyphens"});
   WrapOptions options;
   if (!bound[0].is_missing()) options.width = RequireIndex(bound[0], "width");
   options.break_long_words = bound[1].is_missing() || Truth(bound[1]);
   options.break_on_hyphens = bound[3].is_missing() || Truth(bound[3]);
-  const Value separator =
-      bound[2].is_missing() || bound[2].is_none() ? NewAscii("\n") : bound[2];
+  const Value separator = bound[2].is_missing() || bound[2].is_none() ? NewAscii("\n") : bound[2];
   if (input.is_undefined()) input.as<Undefined>().Fail();
   Values paragraphs;
   for (const Value& line : SplitLines(RequireString(input, "wordwrap"), false)) {
@@ -178,8 +176,7 @@ Value ToJsonFilter(Interpreter&, const Value& input, Arguments& arguments) {
   style.sort_keys = !bound[3].is_missing() && Truth(bound[3]);
   style.lines = !bound[1].is_missing() && !bound[1].is_none();
   if (style.lines) {
-    style.indent =
-        bound[1].is_string() ? bound[1] : Multiply(NewAscii(" "), Plus(bound[1]));
+    style.indent = bound[1].is_string() ? bound[1] : Multiply(NewAscii(" "), Plus(bound[1]));
   }
   style.item_separator = NewAscii(style.lines ? "," : ", ");
   style.key_separator = NewAscii(": ");

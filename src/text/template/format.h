@@ -1,4 +1,5 @@
-// Python's two ways to format: "..." % values, and "...".format(...) with its format specifications.
+// Python's two ways to format: "..." % values, and "...".format(...) with its format
+// specifications.
 #pragma once
 
 #include "text/template/value.h"

@@ -42,14 +42,15 @@ Ref<Dict> MakeDict(std::string_view function, Arguments& arguments) {
   Ref<Dict> dict = New<Dict>();
   if (!arguments.positional.empty()) {
     const Value& source = arguments.positional[0];
+    if (source.is_undefined()) source.as<Undefined>().Fail();
     if (source.is(Kind::kDict)) {
       for (const auto& [key, value] : source.dict().items) dict->Set(key, value);
     } else {
       for (const Value& pair : ToValues(source)) {
         const Values parts = ToValues(pair);
         if (parts.size() != 2) {
-          Raise(ErrorKind::kValue, "dictionary update sequence element has length {}; 2 is required",
-                parts.size());
+          Raise(ErrorKind::kValue,
+                "dictionary update sequence element has length {}; 2 is required", parts.size());
         }
         dict->Set(parts[0], parts[1]);
       }

@@ -8,6 +8,10 @@ namespace fathom::jinja {
 
 thread_local Heap* Heap::current_ = nullptr;
 
+Object::~Object() { Heap::Current().Discharge(charged_); }
+
+void Object::Charge(size_t bytes) { Heap::Current().Charge(bytes); }
+
 void Object::Dispose(Object* object) noexcept {
   // The first dead object deletes all that die while it does.
   static thread_local Object* dead = nullptr;

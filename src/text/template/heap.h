@@ -1,10 +1,11 @@
 // The objects of one rendering and its budget.
 //
-// Every string, list or scope that a template makes is an Object, counted by reference and charged to
-// the Heap of the thread's rendering: a template that asks for more than its budget of memory, steps or
-// depth ends with an error before the memory is taken. What can point back at itself (a namespace, a
-// scope) is a CyclicObject: the Heap empties the ones that are left when the rendering ends. Objects die
-// one after the other, never one inside the other, so that a chain of a million of them needs no stack.
+// Every string, list or scope that a template makes is an Object, counted by reference and charged
+// to the Heap of the thread's rendering: a template that asks for more than its budget of memory,
+// steps or depth ends with an error before the memory is taken. What can point back at itself (a
+// namespace, a scope) is a CyclicObject: the Heap empties the ones that are left when the rendering
+// ends. Objects die one after the other, never one inside the other, so that a chain of a million
+// of them needs no stack.
 #pragma once
 
 #include <cstddef>
@@ -14,16 +15,22 @@
 namespace fathom::jinja {
 
 struct Budget {
-  uint64_t max_steps = 12'000'000;
+  uint64_t max_steps = 5'000'000;
   size_t max_bytes = size_t{24} << 20;
-  int max_depth = 2000;  // nested evaluations
+  int max_depth = 2000;  // nested evaluations; what bounds first is the stack that they take
   int max_calls = 200;   // nested macro calls and recursive loops
 };
+
+template <typename T>
+class Ref;
+class Object;
+template <typename T, typename... Args>
+Ref<T> New(Args&&... args);
 
 class Object {
  public:
   Object() = default;
-  virtual ~Object() = default;
+  virtual ~Object();
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
@@ -33,9 +40,13 @@ class Object {
   }
 
  private:
+  template <typename T, typename... Args>
+  friend Ref<T> New(Args&&... args);
+  static void Charge(size_t bytes);
   static void Dispose(Object* object) noexcept;
 
   uint32_t references_ = 0;
+  uint32_t charged_ = 0;  // its own size
   Object* next_dead_ = nullptr;
 };
 
@@ -81,7 +92,10 @@ class Ref {
 
 template <typename T, typename... Args>
 Ref<T> New(Args&&... args) {
-  return Ref<T>(new T(std::forward<Args>(args)...));
+  Object::Charge(sizeof(T));
+  Ref<T> object(new T(std::forward<Args>(args)...));
+  object->Object::charged_ = sizeof(T);
+  return object;
 }
 
 // The thread's rendering. Made at its start, after which Current() is it; destroyed last.
@@ -111,7 +125,8 @@ class Heap {
   class DepthScope {
    public:
     DepthScope() {
-      if (++Current().depth_ > Current().budget_.max_depth) TooDeep();
+      Heap& heap = Current();
+      if (++heap.depth_ > heap.budget_.max_depth || heap.StackUsed() > kMaxStackBytes) TooDeep();
     }
     ~DepthScope() { --Current().depth_; }
     DepthScope(const DepthScope&) = delete;
@@ -127,6 +142,17 @@ class Heap {
 
  private:
   friend class CyclicObject;
+  // A sanitizer's frames are several times as large.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  static constexpr size_t kMaxStackBytes = size_t{4} << 20;
+#else
+  static constexpr size_t kMaxStackBytes = size_t{1} << 20;
+#endif
+
+  size_t StackUsed() const {
+    const char* here = static_cast<const char*>(__builtin_frame_address(0));
+    return here < stack_base_ ? stack_base_ - here : here - stack_base_;
+  }
   [[noreturn]] void OutOfSteps() const;
   [[noreturn]] void OutOfMemory() const;
   [[noreturn]] static void TooDeep();
@@ -136,6 +162,7 @@ class Heap {
 
   Budget budget_;
   Heap* outer_;
+  const char* stack_base_ = static_cast<const char*>(__builtin_frame_address(0));
   uint64_t steps_ = 0;
   size_t bytes_ = 0;
   int depth_ = 0;

@@ -14,12 +14,18 @@ namespace {
 
 TextView Escaped(char32_t c) {
   switch (c) {
-    case '&': return U"&amp;";
-    case '<': return U"&lt;";
-    case '>': return U"&gt;";
-    case '\'': return U"&#39;";
-    case '"': return U"&#34;";
-    default: return {};
+    case '&':
+      return U"&amp;";
+    case '<':
+      return U"&lt;";
+    case '>':
+      return U"&gt;";
+    case '\'':
+      return U"&#39;";
+    case '"':
+      return U"&#34;";
+    default:
+      return {};
   }
 }
 
@@ -65,8 +71,8 @@ Value StripTags(const Value& value) {
     at = end + close.size();
   }
   kept.AppendSlice(text, at, text.text.size());
-  const Value joined = Join(NewAscii(" ").string(),
-                            NewList(SplitOnSpace(kept.Finish().string(), -1)), false);
+  const Value joined =
+      Join(NewAscii(" ").string(), NewList(SplitOnSpace(kept.Finish().string(), -1)), false);
   const String& plain = joined.string();
   return NewString(UnescapeHtml(plain.view()), plain.trusted());
 }
@@ -175,12 +181,8 @@ Value UrlEncodeFilter(Interpreter&, const Value& input, Arguments& arguments) {
 }
 
 constexpr FilterEntry kFilters[] = {
-    {"e", EscapeFilter},
-    {"escape", EscapeFilter},
-    {"forceescape", ForceEscapeFilter},
-    {"safe", SafeFilter},
-    {"striptags", StripTagsFilter},
-    {"urlencode", UrlEncodeFilter},
+    {"e", EscapeFilter},        {"escape", EscapeFilter},       {"forceescape", ForceEscapeFilter},
+    {"safe", SafeFilter},       {"striptags", StripTagsFilter}, {"urlencode", UrlEncodeFilter},
     {"xmlattr", XmlAttrFilter},
 };
 

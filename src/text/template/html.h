@@ -7,7 +7,7 @@ namespace fathom::jinja {
 
 // markupsafe.escape: markup stays as it is, everything else is turned into text and escaped.
 Value EscapeHtml(const Value& value);
-Value MarkSafe(const Value& value);     // markupsafe.Markup(value)
-Value StripTags(const Value& value);    // Markup(value).striptags()
+Value MarkSafe(const Value& value);   // markupsafe.Markup(value)
+Value StripTags(const Value& value);  // Markup(value).striptags()
 
 }  // namespace fathom::jinja

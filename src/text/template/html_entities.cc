@@ -9,17 +9,17 @@ namespace {
 
 const TextView* FindEntity(std::string_view name) {
   const HtmlEntity* end = kHtmlEntities + kHtmlEntityCount;
-  const HtmlEntity* it =
-      std::lower_bound(kHtmlEntities, end, name,
-                       [](const HtmlEntity& entity, std::string_view n) { return entity.name < n; });
+  const HtmlEntity* it = std::lower_bound(
+      kHtmlEntities, end, name,
+      [](const HtmlEntity& entity, std::string_view n) { return entity.name < n; });
   return it != end && it->name == name ? &it->text : nullptr;
 }
 
 // What the HTML standard makes of the references that name a C1 control: Windows-1252.
-constexpr char32_t kWindows1252[] = {
-    0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021, 0x2C6,  0x2030, 0x160,
-    0x2039, 0x152,  0x8D,   0x17D,  0x8F,   0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-    0x2013, 0x2014, 0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
+constexpr char32_t kWindows1252[] = {0x20AC, 0x81,   0x201A, 0x192,  0x201E, 0x2026, 0x2020, 0x2021,
+                                     0x2C6,  0x2030, 0x160,  0x2039, 0x152,  0x8D,   0x17D,  0x8F,
+                                     0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
+                                     0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
 
 void AppendNumeric(uint64_t code, Text& out) {
   if (code >= 0x80 && code <= 0x9F) {
@@ -45,9 +45,10 @@ size_t ReadNumeric(TextView text, size_t at, Text& out) {
   const size_t first = digit;
   for (; digit < text.size(); ++digit) {
     const char32_t c = text[digit];
-    const int value = c >= '0' && c <= '9'                            ? static_cast<int>(c - '0')
-                      : hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? static_cast<int>((c | 0x20) - 'a') + 10
-                                                                      : -1;
+    const int value = c >= '0' && c <= '9' ? static_cast<int>(c - '0')
+                      : hex && (c | 0x20) >= 'a' && (c | 0x20) <= 'f'
+                          ? static_cast<int>((c | 0x20) - 'a') + 10
+                          : -1;
     if (value < 0) break;
     code = std::min<uint64_t>(code * (hex ? 16 : 10) + static_cast<uint64_t>(value), 0x110000);
   }

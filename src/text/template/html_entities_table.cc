@@ -1,4 +1,4 @@
-// Made by make_html_entities.py (Python 3.11.7): do not edit.
+// Written by make_html_entities.py (Python 3.11.7): do not edit.
 #include "text/template/html_entities.h"
 
 namespace fathom::jinja {

@@ -16,12 +16,17 @@ void Interpreter::Render(StringBuilder& out) {
 void Interpreter::EnterFrame(const FrameLoads& loads, Scope& scope) {
   for (const Load& load : loads) {
     switch (load.action) {
-      case Load::Action::kParameter: break;
+      case Load::Action::kParameter:
+        break;
       case Load::Action::kResolve:
         scope.slots[load.slot] = scope.context->Resolve(load.name);
         break;
-      case Load::Action::kAlias: scope.slots[load.slot] = Variable(load.from, scope); break;
-      case Load::Action::kUnset: scope.slots[load.slot] = Value::Missing(); break;
+      case Load::Action::kAlias:
+        scope.slots[load.slot] = Variable(load.from, scope);
+        break;
+      case Load::Action::kUnset:
+        scope.slots[load.slot] = Value::Missing();
+        break;
     }
   }
 }
@@ -46,7 +51,9 @@ void Interpreter::CheckNamespaces(const Expression& target, Scope& scope) {
 
 void Interpreter::Assign(const Expression& target, const Value& value, Scope& scope) {
   switch (target.kind) {
-    case ExpressionKind::kName: Variable(target.variable, scope) = value; return;
+    case ExpressionKind::kName:
+      Variable(target.variable, scope) = value;
+      return;
     case ExpressionKind::kNamespaceTarget: {
       if (target.attribute[0] == '_') {
         Raise(ErrorKind::kSecurity,
@@ -58,7 +65,8 @@ void Interpreter::Assign(const Expression& target, const Value& value, Scope& sc
       space.as<Namespace>().attributes->Set(NewString(target.attribute, true), value);
       return;
     }
-    default: break;
+    default:
+      break;
   }
   const Ref<Iterator> items = Iterate(value);
   Values unpacked;
@@ -125,8 +133,10 @@ Interpreter::Flow Interpreter::Execute(const Statement& statement, Scope& scope,
     case StatementKind::kBlock:
       ExecuteBlock(static_cast<const BlockStatement&>(statement), scope, out);
       return Flow::kNext;
-    case StatementKind::kBreak: return Flow::kBreak;
-    case StatementKind::kContinue: return Flow::kContinue;
+    case StatementKind::kBreak:
+      return Flow::kBreak;
+    case StatementKind::kContinue:
+      return Flow::kContinue;
     case StatementKind::kUnavailable:
       Raise(ErrorKind::kType, "'{}' is not available: a chat template has no other templates",
             static_cast<const SimpleStatement&>(statement).tag);
@@ -157,18 +167,29 @@ class Interpreter::TestedItems final : public Iterator {
         scope_(New<Scope>(node.test_function.slots, Ref<Scope>(&outer), outer.context)) {}
 
   bool Next(Value& item) override {
+    const Heap::DepthScope depth;
     if (!items_) {
       interpreter_.EnterFrame(node_.test_loads, *scope_);
       items_ = Iterate(iterable_);
     }
     while (items_->Next(item)) {
       interpreter_.Assign(*node_.test_target, item, *scope_);
-      if (Truth(interpreter_.Evaluate(*node_.test, *scope_))) return true;
+      if (!Truth(interpreter_.Evaluate(*node_.test, *scope_))) continue;
+      item = Unpacked(*node_.test_target);
+      return true;
     }
     return false;
   }
 
  private:
+  // What the generator that Jinja makes of the test yields: its target, a tuple where that is one.
+  Value Unpacked(const Expression& target) const {
+    if (target.kind == ExpressionKind::kName) return Variable(target.variable, *scope_);
+    Values items;
+    for (const ExpressionPtr& item : target.items) items.push_back(Unpacked(*item));
+    return NewTuple(std::move(items));
+  }
+
   Interpreter& interpreter_;
   const ForStatement& node_;
   Value iterable_;
@@ -270,8 +291,7 @@ void Interpreter::AppendText(const Value& value, StringBuilder& out) {
 
 void Interpreter::ExecuteCallBlock(const CallBlockStatement& node, Scope& scope,
                                    StringBuilder& out) {
-  const Value caller =
-      Value::Of(Kind::kMacro, New<Macro>(node.caller, Text(), Ref<Scope>(&scope)));
+  const Value caller = Value::Of(Kind::kMacro, New<Macro>(node.caller, Text(), Ref<Scope>(&scope)));
   if (node.call != nullptr) {
     AppendText(EvaluateCall(*node.call, scope, caller), out);
   } else {
@@ -347,7 +367,8 @@ Value Interpreter::RenderBlock(const BlockStatement& block, Ref<Context> context
   return FinishBuffer(buffer);
 }
 
-// jinja2/runtime.py, Macro.__call__: what is missing comes from the keywords, then from the defaults.
+// jinja2/runtime.py, Macro.__call__: what is missing comes from the keywords, then from the
+// defaults.
 Value Interpreter::CallMacro(const Macro& macro, Arguments& arguments) {
   const Heap::CallScope call;
   const MacroBody& body = macro.body;
@@ -390,8 +411,7 @@ Value Interpreter::CallMacro(const Macro& macro, Arguments& arguments) {
       Value value = Evaluate(*body.defaults[i - first_default], *scope);
       scope->slots[body.parameter_slots[i]] = std::move(value);
     } else {
-      slot = UndefinedHint("parameter '" + ToUtf8(body.parameters[i]->text) +
-                           "' was not provided");
+      slot = UndefinedHint("parameter '" + ToUtf8(body.parameters[i]->text) + "' was not provided");
     }
   }
   StringBuilder buffer;

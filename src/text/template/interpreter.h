@@ -11,7 +11,9 @@ namespace fathom::jinja {
 class Interpreter {
  public:
   Interpreter(const TemplateTree& tree, Ref<Context> context)
-      : tree_(tree), context_(std::move(context)), constants_(tree.constants.size(), Value::Missing()) {}
+      : tree_(tree),
+        context_(std::move(context)),
+        constants_(tree.constants.size(), Value::Missing()) {}
 
   void Render(StringBuilder& out);
   int line() const { return line_; }  // of the statement that runs

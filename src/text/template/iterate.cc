@@ -27,7 +27,10 @@ class TextIterator final : public Iterator {
   bool Next(Value& item) override {
     const String& text = text_.string();
     if (at_ == text.text.size()) return false;
-    item = SubString(text, at_, at_ + 1);
+    // The code points of markup are plain text: Markup has no iterator of its own.
+    StringBuilder code_point;
+    code_point.AppendSlice(text, at_, at_ + 1);
+    item = code_point.Finish();
     ++at_;
     return true;
   }
@@ -46,9 +49,15 @@ class DictIterator final : public Iterator {
     Heap::Current().Step();
     const auto& [key, value] = items[at_++];
     switch (of_) {
-      case DictView::Of::kKeys: item = key; break;
-      case DictView::Of::kValues: item = value; break;
-      case DictView::Of::kItems: item = NewTuple({key, value}); break;
+      case DictView::Of::kKeys:
+        item = key;
+        break;
+      case DictView::Of::kValues:
+        item = value;
+        break;
+      case DictView::Of::kItems:
+        item = NewTuple({key, value});
+        break;
     }
     return true;
   }
@@ -61,7 +70,8 @@ class DictIterator final : public Iterator {
 
 class RangeIterator final : public Iterator {
  public:
-  explicit RangeIterator(Value range) : range_(std::move(range)), size_(range_.as<Range>().size()) {}
+  explicit RangeIterator(Value range)
+      : range_(std::move(range)), size_(range_.as<Range>().size()) {}
   bool Next(Value& item) override {
     if (at_ == size_) return false;
     Heap::Current().Step();
@@ -100,17 +110,25 @@ class NothingIterator final : public Iterator {
 
 Ref<Iterator> Iterate(const Value& value) {
   switch (value.kind()) {
-    case Kind::kUndefined: return New<NothingIterator>();
-    case Kind::kString: return New<TextIterator>(value);
+    case Kind::kUndefined:
+      return New<NothingIterator>();
+    case Kind::kString:
+      return New<TextIterator>(value);
     case Kind::kList:
-    case Kind::kTuple: return New<SequenceIterator>(value);
-    case Kind::kDict: return New<DictIterator>(value, DictView::Of::kKeys);
+    case Kind::kTuple:
+      return New<SequenceIterator>(value);
+    case Kind::kDict:
+      return New<DictIterator>(value, DictView::Of::kKeys);
     case Kind::kDictView:
       return New<DictIterator>(value.as<DictView>().dict, value.as<DictView>().of);
-    case Kind::kRange: return New<RangeIterator>(value);
-    case Kind::kIterator: return Ref<Iterator>(&value.as<Iterator>());
-    case Kind::kLoop: return New<LoopIterator>(value);
-    default: Raise(ErrorKind::kType, "'{}' object is not iterable", TypeName(value));
+    case Kind::kRange:
+      return New<RangeIterator>(value);
+    case Kind::kIterator:
+      return Ref<Iterator>(&value.as<Iterator>());
+    case Kind::kLoop:
+      return New<LoopIterator>(value);
+    default:
+      Raise(ErrorKind::kType, "'{}' object is not iterable", TypeName(value));
   }
 }
 

@@ -16,22 +16,29 @@ class Dumper {
     Heap::Current().Step();
     const Heap::DepthScope depth;
     switch (value.kind()) {
-      case Kind::kNone: return Ascii("null");
-      case Kind::kBool: return Ascii(value.boolean() ? "true" : "false");
-      case Kind::kInt: return Ascii(IntText(value.integer()));
-      case Kind::kFloat: return Ascii(FloatText(value.floating()));
-      case Kind::kString: return DumpString(value.string());
+      case Kind::kNone:
+        return Ascii("null");
+      case Kind::kBool:
+        return Ascii(value.boolean() ? "true" : "false");
+      case Kind::kInt:
+        return Ascii(IntText(value.integer()));
+      case Kind::kFloat:
+        return Ascii(FloatText(value.floating()));
+      case Kind::kString:
+        return DumpString(value.string());
       case Kind::kList:
-      case Kind::kTuple: return DumpList(value.list().items, level);
-      case Kind::kDict: return DumpDict(value.dict(), level);
+      case Kind::kTuple:
+        return DumpList(value.list().items, level);
+      case Kind::kDict:
+        return DumpDict(value.dict(), level);
       default:
         Raise(ErrorKind::kType, "Object of type {} is not JSON serializable", TypeName(value));
     }
   }
 
   Value Finish() {
-    // Text from outside may end inside a trusted piece of ours, and a cut token is still a token: what
-    // holds a string from outside is from outside as a whole.
+    // Text from outside may end inside a trusted piece of ours, and a cut token is still a token:
+    // what holds a string from outside is from outside as a whole.
     return trusted_ ? out_.Finish() : NewString(out_.text(), false);
   }
 
@@ -51,14 +58,29 @@ class Dumper {
     const Charged room(string.text.size() * 4);
     for (const char32_t c : string.text) {
       switch (c) {
-        case '"': text += U"\\\""; continue;
-        case '\\': text += U"\\\\"; continue;
-        case '\n': text += U"\\n"; continue;
-        case '\r': text += U"\\r"; continue;
-        case '\t': text += U"\\t"; continue;
-        case '\f': text += U"\\f"; continue;
-        case '\b': text += U"\\b"; continue;
-        default: break;
+        case '"':
+          text += U"\\\"";
+          continue;
+        case '\\':
+          text += U"\\\\";
+          continue;
+        case '\n':
+          text += U"\\n";
+          continue;
+        case '\r':
+          text += U"\\r";
+          continue;
+        case '\t':
+          text += U"\\t";
+          continue;
+        case '\f':
+          text += U"\\f";
+          continue;
+        case '\b':
+          text += U"\\b";
+          continue;
+        default:
+          break;
       }
       if (c < 0x20 || (style_.ensure_ascii && c > 0x7E)) {
         AppendEscape(c, text);
@@ -75,8 +97,8 @@ class Dumper {
       text += FromAscii(fmt::format("\\u{:04x}", static_cast<unsigned>(c)));
     } else {
       const unsigned rest = c - 0x10000;
-      text += FromAscii(fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10),
-                                    0xDC00 + (rest & 0x3FF)));
+      text += FromAscii(
+          fmt::format("\\u{:04x}\\u{:04x}", 0xD800 + (rest >> 10), 0xDC00 + (rest & 0x3FF)));
     }
   }
 
@@ -102,11 +124,16 @@ class Dumper {
 
   void DumpKey(const Value& key) {
     switch (key.kind()) {
-      case Kind::kString: return DumpString(key.string());
-      case Kind::kNone: return Ascii("\"null\"");
-      case Kind::kBool: return Ascii(key.boolean() ? "\"true\"" : "\"false\"");
-      case Kind::kInt: return Ascii(fmt::format("\"{}\"", IntText(key.integer())));
-      case Kind::kFloat: return Ascii(fmt::format("\"{}\"", FloatText(key.floating())));
+      case Kind::kString:
+        return DumpString(key.string());
+      case Kind::kNone:
+        return Ascii("\"null\"");
+      case Kind::kBool:
+        return Ascii(key.boolean() ? "\"true\"" : "\"false\"");
+      case Kind::kInt:
+        return Ascii(fmt::format("\"{}\"", IntText(key.integer())));
+      case Kind::kFloat:
+        return Ascii(fmt::format("\"{}\"", FloatText(key.floating())));
       default:
         Raise(ErrorKind::kType, "keys must be str, int, float, bool or None, not {}",
               TypeName(key));
@@ -118,9 +145,8 @@ class Dumper {
     std::vector<const std::pair<Value, Value>*> items;
     for (const auto& item : dict.items) items.push_back(&item);
     if (style_.sort_keys) {
-      std::stable_sort(items.begin(), items.end(), [](const auto* a, const auto* b) {
-        return Less(a->first, b->first);
-      });
+      std::stable_sort(items.begin(), items.end(),
+                       [](const auto* a, const auto* b) { return Less(a->first, b->first); });
     }
     Ascii("{");
     bool first = true;

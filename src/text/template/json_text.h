@@ -8,8 +8,8 @@ namespace fathom::jinja {
 struct JsonStyle {
   bool ensure_ascii = false;
   bool sort_keys = false;
-  bool lines = false;     // an indent was given
-  Value indent;           // the text of one level, where `lines`
+  bool lines = false;  // an indent was given
+  Value indent;        // the text of one level, where `lines`
   Value item_separator;
   Value key_separator;
 };

@@ -16,19 +16,19 @@ struct OperatorToken {
 };
 // The longer ones first.
 constexpr OperatorToken kOperators[] = {
-    {U"//", TokenType::kFloorDiv},    {U"**", TokenType::kPow},
-    {U"==", TokenType::kEq},          {U"!=", TokenType::kNe},
-    {U">=", TokenType::kGe},          {U"<=", TokenType::kLe},
-    {U"+", TokenType::kAdd},          {U"-", TokenType::kSub},
-    {U"/", TokenType::kDiv},          {U"*", TokenType::kMul},
-    {U"%", TokenType::kMod},          {U"~", TokenType::kTilde},
-    {U"[", TokenType::kLeftBracket},  {U"]", TokenType::kRightBracket},
-    {U"(", TokenType::kLeftParen},    {U")", TokenType::kRightParen},
-    {U"{", TokenType::kLeftBrace},    {U"}", TokenType::kRightBrace},
-    {U">", TokenType::kGt},           {U"<", TokenType::kLt},
-    {U"=", TokenType::kAssign},       {U".", TokenType::kDot},
-    {U":", TokenType::kColon},        {U"|", TokenType::kPipe},
-    {U",", TokenType::kComma},        {U";", TokenType::kSemicolon},
+    {U"//", TokenType::kFloorDiv},   {U"**", TokenType::kPow},
+    {U"==", TokenType::kEq},         {U"!=", TokenType::kNe},
+    {U">=", TokenType::kGe},         {U"<=", TokenType::kLe},
+    {U"+", TokenType::kAdd},         {U"-", TokenType::kSub},
+    {U"/", TokenType::kDiv},         {U"*", TokenType::kMul},
+    {U"%", TokenType::kMod},         {U"~", TokenType::kTilde},
+    {U"[", TokenType::kLeftBracket}, {U"]", TokenType::kRightBracket},
+    {U"(", TokenType::kLeftParen},   {U")", TokenType::kRightParen},
+    {U"{", TokenType::kLeftBrace},   {U"}", TokenType::kRightBrace},
+    {U">", TokenType::kGt},          {U"<", TokenType::kLt},
+    {U"=", TokenType::kAssign},      {U".", TokenType::kDot},
+    {U":", TokenType::kColon},       {U"|", TokenType::kPipe},
+    {U",", TokenType::kComma},       {U";", TokenType::kSemicolon},
 };
 
 // \r\n and \r become \n; one newline at the very end is dropped (keep_trailing_newline is off).
@@ -75,17 +75,28 @@ Text WithoutUnderscores(TextView text) {
 
 std::string Describe(const Token& token) {
   switch (token.type) {
-    case TokenType::kName: return ToUtf8(token.text);
-    case TokenType::kData: return "template data / text";
-    case TokenType::kVariableBegin: return "begin of print statement";
-    case TokenType::kVariableEnd: return "end of print statement";
-    case TokenType::kBlockBegin: return "begin of statement block";
-    case TokenType::kBlockEnd: return "end of statement block";
-    case TokenType::kString: return "string";
-    case TokenType::kInteger: return "integer";
-    case TokenType::kFloat: return "float";
-    case TokenType::kEnd: return "end of template";
-    default: break;
+    case TokenType::kName:
+      return ToUtf8(token.text);
+    case TokenType::kData:
+      return "template data / text";
+    case TokenType::kVariableBegin:
+      return "begin of print statement";
+    case TokenType::kVariableEnd:
+      return "end of print statement";
+    case TokenType::kBlockBegin:
+      return "begin of statement block";
+    case TokenType::kBlockEnd:
+      return "end of statement block";
+    case TokenType::kString:
+      return "string";
+    case TokenType::kInteger:
+      return "integer";
+    case TokenType::kFloat:
+      return "float";
+    case TokenType::kEnd:
+      return "end of template";
+    default:
+      break;
   }
   for (const OperatorToken& op : kOperators) {
     if (op.type == token.type) return ToUtf8(op.text);
@@ -130,10 +141,18 @@ Token Lexer::Next() {
       return end;
     }
     switch (state_) {
-      case State::kRoot: ReadRoot(); break;
-      case State::kComment: ReadComment(); break;
-      case State::kRaw: ReadRaw(); break;
-      default: ReadTag(); break;
+      case State::kRoot:
+        ReadRoot();
+        break;
+      case State::kComment:
+        ReadComment();
+        break;
+      case State::kRaw:
+        ReadRaw();
+        break;
+      default:
+        ReadTag();
+        break;
     }
   }
   Token token = std::move(pending_.front());
@@ -194,8 +213,7 @@ void Lexer::ReadRoot() {
   size_t end = tag + 2;
   char32_t sign = 0;
   if (end < source_.size() && (source_[end] == '-' || source_[end] == '+')) sign = source_[end++];
-  const TextView before =
-      TrimBefore(TextView(source_).substr(at_, tag - at_), sign, variable);
+  const TextView before = TrimBefore(TextView(source_).substr(at_, tag - at_), sign, variable);
   if (!before.empty()) Emit(TokenType::kData, before);
   Advance(tag);
   if (raw_end != kNone) {
@@ -317,12 +335,11 @@ bool Lexer::ReadNumber() {
       end = last;
       return true;
     };
-    const bool found =
-        prefixed('b', 2, [](char32_t c) { return c == '0' || c == '1'; }) ||
-        prefixed('o', 8, [](char32_t c) { return c >= '0' && c <= '7'; }) ||
-        prefixed('x', 16, [](char32_t c) {
-          return IsAsciiDigit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
-        });
+    const bool found = prefixed('b', 2, [](char32_t c) { return c == '0' || c == '1'; }) ||
+                       prefixed('o', 8, [](char32_t c) { return c >= '0' && c <= '7'; }) ||
+                       prefixed('x', 16, [](char32_t c) {
+                         return IsAsciiDigit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+                       });
     if (!found) end = DigitsEnd(text, at_, [](char32_t c) { return c == '0'; });
   } else {
     end = DigitsEnd(text, at_, IsAsciiDigit);

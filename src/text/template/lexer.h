@@ -10,17 +10,49 @@
 namespace fathom::jinja {
 
 enum class TokenType {
-  kData, kVariableBegin, kVariableEnd, kBlockBegin, kBlockEnd, kName, kString, kInteger, kFloat,
-  kAdd, kSub, kDiv, kFloorDiv, kMul, kMod, kPow, kTilde, kLeftBracket, kRightBracket, kLeftParen,
-  kRightParen, kLeftBrace, kRightBrace, kEq, kNe, kGt, kGe, kLt, kLe, kAssign, kDot, kColon, kPipe,
-  kComma, kSemicolon, kEnd,
+  kData,
+  kVariableBegin,
+  kVariableEnd,
+  kBlockBegin,
+  kBlockEnd,
+  kName,
+  kString,
+  kInteger,
+  kFloat,
+  kAdd,
+  kSub,
+  kDiv,
+  kFloorDiv,
+  kMul,
+  kMod,
+  kPow,
+  kTilde,
+  kLeftBracket,
+  kRightBracket,
+  kLeftParen,
+  kRightParen,
+  kLeftBrace,
+  kRightBrace,
+  kEq,
+  kNe,
+  kGt,
+  kGe,
+  kLt,
+  kLe,
+  kAssign,
+  kDot,
+  kColon,
+  kPipe,
+  kComma,
+  kSemicolon,
+  kEnd,
 };
 
 struct Token {
   TokenType type = TokenType::kEnd;
   int line = 1;
-  Text text;          // name, string, data
-  Int integer = 0;    // kInteger
+  Text text;            // name, string, data
+  Int integer = 0;      // kInteger
   double floating = 0;  // kFloat
 
   bool IsName(TextView name) const { return type == TokenType::kName && text == name; }

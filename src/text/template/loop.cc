@@ -33,6 +33,7 @@ void Loop::Clear() {
 bool Loop::Peek() {
   if (!after_.is_missing()) return true;
   if (at_end_) return false;
+  const Heap::DepthScope depth;
   if (iterator_->Next(after_)) return true;
   after_ = Value::Missing();
   at_end_ = true;

@@ -1,4 +1,5 @@
-// The `loop` variable (jinja2/runtime.py, LoopContext): looks one item ahead only where it is asked to.
+// The `loop` variable (jinja2/runtime.py, LoopContext): looks one item ahead only where it is asked
+// to.
 #pragma once
 
 #include "text/template/value.h"

@@ -1,7 +1,7 @@
 """Writes unicode_tables.cc: what Python's str methods know of each code point.
 
-The interpreter of chat templates must answer as Python does (str.isalpha, str.upper, repr ...), so the
-tables are asked from Python itself. Run with the Python that transformers' templates are compared with:
+The interpreter of chat templates must answer as Python does (str.isalpha, str.upper, repr ...), so
+the tables are asked from Python itself. Run with the Python that the goldens are made with:
 
     python3 src/text/template/make_unicode_tables.py > src/text/template/unicode_tables.cc
 """
@@ -47,6 +47,10 @@ def rows(items, per_line):
         print("    " + " ".join(items[i : i + per_line]))
 
 
+def literal(text):
+    return "".join(c if " " < c < "\x7f" else "\\U%08X" % ord(c) for c in text)
+
+
 def ranges(test):
     out = []
     for code, c in enumerate(ALL):
@@ -87,7 +91,7 @@ def main():
     for first, last in decimals:
         for code in range(first, last + 1):
             assert unicodedata.decimal(chr(code)) == (code - first) % 10, hex(code)
-    print("// Made by make_unicode_tables.py (Python %s, Unicode %s): do not edit."
+    print("// Written by make_unicode_tables.py (Python %s, Unicode %s): do not edit."
           % (sys.version.split()[0], unicodedata.unidata_version))
     print('#include "text/template/unicode.h"\n')
     print("namespace fathom::jinja {\n")
@@ -103,11 +107,11 @@ def main():
         rows(["{0x%X, 0x%X, %d, %d}," % tuple(r) for r in runs], 4)
         print("};")
         print(f"static constexpr CaseString k{name}Strings[] = {{")
-        rows(["{0x%X, U\"%s\"}," % (code, "".join("\\U%08X" % ord(c) for c in to) if all(ord(c) > 0x9f for c in to)
-              else "".join(c if " " < c < "\x7f" else "\\U%08X" % ord(c) for c in to)) for code, to in several]
-             or ["{0, U\"\"},"], 3)
+        strings = ['{0x%X, U"%s"},' % (code, literal(to)) for code, to in several]
+        rows(strings or ['{0, U""},'], 3)
         print("};")
-        print(f"const CaseMap k{name} = {{k{name}Runs, {len(runs)}, k{name}Strings, {len(several)}}};\n")
+        print(f"const CaseMap k{name} = {{k{name}Runs, {len(runs)}, k{name}Strings, "
+              f"{len(several)}}};\n")
     print("}  // namespace fathom::jinja")
 
 

@@ -68,7 +68,8 @@ std::string FloatRepr(double value) {
 
 namespace {
 
-// The digits of `text` in `base`, underscores between digits allowed; nothing where it is no number.
+// The digits of `text` in `base`, underscores between digits allowed; nothing where it is no
+// number.
 std::optional<Int> ParseDigits(TextView text, int base, bool negative) {
   Int value = 0;
   bool after_digit = false;
@@ -96,12 +97,16 @@ int PrefixBase(TextView text) {
   if (text.size() < 2 || text[0] != '0') return 0;
   switch (text[1]) {
     case 'x':
-    case 'X': return 16;
+    case 'X':
+      return 16;
     case 'o':
-    case 'O': return 8;
+    case 'O':
+      return 8;
     case 'b':
-    case 'B': return 2;
-    default: return 0;
+    case 'B':
+      return 2;
+    default:
+      return 0;
   }
 }
 
@@ -126,8 +131,8 @@ std::optional<Int> ParseInt(TextView text, int base) {
   if (base == 0) {
     base = 10;
     // 0 may stand as 00, but 012 is refused, as in Python's own literals.
-    const bool zero = std::all_of(digits.begin(), digits.end(),
-                                  [](char32_t c) { return c == '0' || c == '_'; });
+    const bool zero =
+        std::all_of(digits.begin(), digits.end(), [](char32_t c) { return c == '0' || c == '_'; });
     if (!prefixed && digits.size() > 1 && digits[0] == '0' && !zero) return std::nullopt;
   }
   return ParseDigits(digits, base, negative);
@@ -162,7 +167,8 @@ std::optional<double> ParseFloat(TextView text) {
   double value = 0;
   const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), value);
   if (end != body.data() + body.size()) return std::nullopt;
-  if (error == std::errc::result_out_of_range) value = std::strtod(std::string(body).c_str(), nullptr);
+  if (error == std::errc::result_out_of_range)
+    value = std::strtod(std::string(body).c_str(), nullptr);
   if (error == std::errc::invalid_argument) return std::nullopt;
   return negative ? -value : value;
 }
@@ -282,8 +288,8 @@ Value Repeat(const Value& sequence, const Value& times) {
   Values out;
   if (!items.empty() && count > 0) {
     const Int total = std::min<Int>(count, Int{1} << 50) * static_cast<Int>(items.size());
-    const Charged whole(static_cast<size_t>(
-        std::min<Int>(Int{1} << 60, total * static_cast<Int>(sizeof(Value)))));
+    const Charged whole(
+        static_cast<size_t>(std::min<Int>(Int{1} << 60, total * static_cast<Int>(sizeof(Value)))));
     Heap::Current().Step(static_cast<uint64_t>(total));
     for (Int i = 0; i < count; ++i) out.insert(out.end(), items.begin(), items.end());
   }

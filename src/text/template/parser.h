@@ -1,4 +1,5 @@
-// Builds the tree of a template from its tokens, as jinja2/parser.py does, nested at most kMaxTreeDepth.
+// Builds the tree of a template from its tokens, as jinja2/parser.py does, nested at most
+// kMaxTreeDepth.
 #pragma once
 
 #include "text/template/ast.h"

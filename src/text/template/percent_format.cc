@@ -22,10 +22,10 @@ class Percent {
       : format_(format), text_(format.view()), arguments_(arguments) {
     tuple_ = arguments.is(Kind::kTuple);
     // CPython counts whatever can be subscripted, text and tuples aside, as a mapping.
-    mapping_ = !tuple_ && !arguments.is_string() &&
-               (arguments.is(Kind::kDict) || arguments.is(Kind::kList) ||
-                arguments.is_undefined() || arguments.is(Kind::kRange) ||
-                arguments.is(Kind::kSelf));
+    mapping_ =
+        !tuple_ && !arguments.is_string() &&
+        (arguments.is(Kind::kDict) || arguments.is(Kind::kList) || arguments.is_undefined() ||
+         arguments.is(Kind::kRange) || arguments.is(Kind::kSelf));
   }
 
   Value Run() {
@@ -99,12 +99,24 @@ class Percent {
     const bool has_key = ReadKey(keyed);
     for (bool flags = true; flags;) {
       switch (Current()) {
-        case '-': c.left = true; break;
-        case '+': c.plus = true; break;
-        case ' ': c.space = true; break;
-        case '#': c.alternate = true; break;
-        case '0': c.zero = true; break;
-        default: flags = false; continue;
+        case '-':
+          c.left = true;
+          break;
+        case '+':
+          c.plus = true;
+          break;
+        case ' ':
+          c.space = true;
+          break;
+        case '#':
+          c.alternate = true;
+          break;
+        case '0':
+          c.zero = true;
+          break;
+        default:
+          flags = false;
+          continue;
       }
       ++at_;
     }
@@ -129,20 +141,24 @@ class Percent {
     switch (c.type) {
       case 's':
       case 'r':
-      case 'a': return ConvertText(c);
+      case 'a':
+        return ConvertText(c);
       case 'd':
       case 'i':
       case 'u':
       case 'o':
       case 'x':
-      case 'X': return ConvertInt(c);
+      case 'X':
+        return ConvertInt(c);
       case 'e':
       case 'E':
       case 'f':
       case 'F':
       case 'g':
-      case 'G': return ConvertFloat(c);
-      case 'c': return ConvertChar(c);
+      case 'G':
+        return ConvertFloat(c);
+      case 'c':
+        return ConvertChar(c);
       default:
         Raise(ErrorKind::kValue, "unsupported format character '{}' (0x{:x})",
               ToUtf8(TextView(&c.type, 1)), static_cast<unsigned>(c.type));
@@ -159,9 +175,9 @@ class Percent {
     Value text = piece.Finish();
     if (c.type == 'a') text = AsciiRepr(text);
     const String& string = text.string();
-    const size_t size = c.precision < 0
-                            ? string.text.size()
-                            : std::min<size_t>(string.text.size(), static_cast<size_t>(c.precision));
+    const size_t size =
+        c.precision < 0 ? string.text.size()
+                        : std::min<size_t>(string.text.size(), static_cast<size_t>(c.precision));
     Padded(c, SubString(string, 0, size));
   }
 
@@ -285,12 +301,14 @@ std::string FormatFloat(double value, char type, int precision, bool alternate) 
   }
   switch (type) {
     case 'e':
-    case 'E': return alternate ? fmt::format("{:#.{}e}", value, precision)
-                               : upper ? fmt::format("{:.{}E}", value, precision)
-                                       : fmt::format("{:.{}e}", value, precision);
+    case 'E':
+      return alternate ? fmt::format("{:#.{}e}", value, precision)
+             : upper   ? fmt::format("{:.{}E}", value, precision)
+                       : fmt::format("{:.{}e}", value, precision);
     case 'f':
-    case 'F': return alternate ? fmt::format("{:#.{}f}", value, precision)
-                               : fmt::format("{:.{}f}", value, precision);
+    case 'F':
+      return alternate ? fmt::format("{:#.{}f}", value, precision)
+                       : fmt::format("{:.{}f}", value, precision);
     default:
       if (alternate) {
         return upper ? fmt::format("{:#.{}G}", value, precision)

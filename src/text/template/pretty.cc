@@ -36,7 +36,8 @@ class Printer {
     Repr(value, whole);
     if (static_cast<int64_t>(whole.size()) > kWidth - indent - allowance) {
       switch (value.kind()) {
-        case Kind::kDict: return FormatDict(value.dict(), indent, allowance + 1, level + 1);
+        case Kind::kDict:
+          return FormatDict(value.dict(), indent, allowance + 1, level + 1);
         case Kind::kList:
           Ascii("[");
           FormatItems(value.list().items, indent, allowance + 1, level + 1);
@@ -52,7 +53,8 @@ class Printer {
             return FormatString(value.string(), indent, allowance, level + 1);
           }
           break;
-        default: break;
+        default:
+          break;
       }
     }
     out_.Append(whole);
@@ -149,10 +151,8 @@ class Printer {
         size_t part = end;
         while (part < line.text.size() && !IsSpace(line.text[part])) ++part;
         while (part < line.text.size() && IsSpace(line.text[part])) ++part;
-        const int64_t room =
-            kWidth - indent - (last && part == line.text.size() ? allowance : 0);
-        const int64_t size =
-            static_cast<int64_t>(repr(SubString(line, begin, part)).size());
+        const int64_t room = kWidth - indent - (last && part == line.text.size() ? allowance : 0);
+        const int64_t size = static_cast<int64_t>(repr(SubString(line, begin, part)).size());
         if (size > room && end > begin) {
           chunks.push_back(repr(SubString(line, begin, end)));
           begin = end;

@@ -22,8 +22,8 @@ void ForEachChild(const Expression& node, Visit visit) {
   if (node.extra_keywords != nullptr) visit(*node.extra_keywords);
 }
 
-// Which of some names a body reads without assigning them first (compiler.py, find_undeclared). Goes
-// into loops and macros, not into blocks.
+// Which of some names a body reads without assigning them first (compiler.py, find_undeclared).
+// Goes into loops and macros, not into blocks.
 class UndeclaredNames {
  public:
   explicit UndeclaredNames(std::set<Text> names) : names_(std::move(names)) {}
@@ -93,7 +93,8 @@ void UndeclaredNames::Visit(const Statement& statement) {
       Visit(node.filter);
       return Visit(node.body);
     }
-    case StatementKind::kMacro: return Visit(static_cast<const MacroStatement&>(statement).macro);
+    case StatementKind::kMacro:
+      return Visit(static_cast<const MacroStatement&>(statement).macro);
     case StatementKind::kCallBlock:
       Visit(static_cast<const CallBlockStatement&>(statement).call);
       return Visit(static_cast<const CallBlockStatement&>(statement).caller);
@@ -109,7 +110,8 @@ void UndeclaredNames::Visit(const Statement& statement) {
     case StatementKind::kAutoescape:
       Visit(static_cast<const AutoescapeStatement&>(statement).enabled);
       return Visit(static_cast<const AutoescapeStatement&>(statement).body);
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -193,8 +195,10 @@ void SymbolVisitor::Visit(const Statement& statement) {
         Use(item.expression);
       }
       return;
-    case StatementKind::kFor: return Use(static_cast<const ForStatement&>(statement).iterable);
-    case StatementKind::kIf: return VisitIf(static_cast<const IfStatement&>(statement));
+    case StatementKind::kFor:
+      return Use(static_cast<const ForStatement&>(statement).iterable);
+    case StatementKind::kIf:
+      return VisitIf(static_cast<const IfStatement&>(statement));
     case StatementKind::kSet: {
       const auto& node = static_cast<const SetStatement&>(statement);
       Use(node.value);
@@ -213,7 +217,8 @@ void SymbolVisitor::Visit(const Statement& statement) {
         Use(value);
       }
       return;
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -271,8 +276,8 @@ void Resolver::Visit(Expression& node, const Frame& frame, bool soft) {
     const bool filter = node.kind == ExpressionKind::kFilter;
     node.entry = filter ? FindFilter(node.text) : FindTest(node.text);
     if (node.entry == nullptr && !soft) {
-      Refuse(node.line, fmt::format("No {} named '{}'.", filter ? "filter" : "test",
-                                    ToUtf8(node.text)));
+      Refuse(node.line,
+             fmt::format("No {} named '{}'.", filter ? "filter" : "test", ToUtf8(node.text)));
     }
   }
   const bool child_soft = soft || node.kind == ExpressionKind::kConditional;
@@ -334,7 +339,8 @@ void Resolver::RefuseLoopTargets(const Body& body, int line) {
       case StatementKind::kBlock:
         RefuseLoopTargets(static_cast<const BlockStatement&>(*statement).body, line);
         break;
-      default: break;
+      default:
+        break;
     }
   }
 }
@@ -507,8 +513,10 @@ void Resolver::Visit(Statement& statement, Frame& frame) {
         Visit(item.expression, frame);
       }
       return;
-    case StatementKind::kFor: return VisitFor(static_cast<ForStatement&>(statement), frame);
-    case StatementKind::kIf: return VisitIf(static_cast<IfStatement&>(statement), frame);
+    case StatementKind::kFor:
+      return VisitFor(static_cast<ForStatement&>(statement), frame);
+    case StatementKind::kIf:
+      return VisitIf(static_cast<IfStatement&>(statement), frame);
     case StatementKind::kSet: {
       auto& node = static_cast<SetStatement&>(statement);
       Visit(node.target, frame);
@@ -518,12 +526,14 @@ void Resolver::Visit(Statement& statement, Frame& frame) {
     }
     case StatementKind::kSetBlock:
       return VisitSetBlock(static_cast<SetBlockStatement&>(statement), frame);
-    case StatementKind::kMacro: return VisitMacro(static_cast<MacroStatement&>(statement), frame);
+    case StatementKind::kMacro:
+      return VisitMacro(static_cast<MacroStatement&>(statement), frame);
     case StatementKind::kCallBlock:
       return VisitCallBlock(static_cast<CallBlockStatement&>(statement), frame);
     case StatementKind::kFilterBlock:
       return VisitFilterBlock(static_cast<FilterBlockStatement&>(statement), frame);
-    case StatementKind::kWith: return VisitWith(static_cast<WithStatement&>(statement), frame);
+    case StatementKind::kWith:
+      return VisitWith(static_cast<WithStatement&>(statement), frame);
     case StatementKind::kAutoescape:
       return VisitAutoescape(static_cast<AutoescapeStatement&>(statement), frame);
     case StatementKind::kBlock:
@@ -536,7 +546,8 @@ void Resolver::Visit(Statement& statement, Frame& frame) {
                                    : "'continue' not properly in loop");
       }
       return;
-    case StatementKind::kUnavailable: return;
+    case StatementKind::kUnavailable:
+      return;
   }
 }
 

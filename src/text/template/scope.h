@@ -31,7 +31,7 @@ struct Scope final : CyclicObject {
       : slots(slot_count, Value::Missing()),
         parent(std::move(outer)),
         context(std::move(names)),
-        charged(sizeof(Scope) + slot_count * sizeof(Value)) {}
+        charged(slot_count * sizeof(Value)) {}
 
   Values slots;
   Ref<Scope> parent;

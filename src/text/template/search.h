@@ -1,4 +1,5 @@
-// Finding text in text in linear time: a hostile needle must not cost its length times the haystack's.
+// Finding text in text in linear time: a hostile needle must not cost its length times the
+// haystack's.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,7 @@ class Searcher {
 };
 
 size_t Search(TextView haystack, TextView needle, size_t from = 0);
-size_t SearchLast(TextView haystack, TextView needle);  // the last occurrence, or npos
+size_t SearchLast(TextView haystack, TextView needle);        // the last occurrence, or npos
 size_t CountOccurrences(TextView haystack, TextView needle);  // not overlapping, as str.count
 
 }  // namespace fathom::jinja

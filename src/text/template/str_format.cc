@@ -1,4 +1,5 @@
-// "...".format(...): the fields (string.Formatter, as the sandbox uses it) and their specifications.
+// "...".format(...): the fields (string.Formatter, as the sandbox uses it) and their
+// specifications.
 #include <algorithm>
 #include <cmath>
 
@@ -91,7 +92,8 @@ void FormatText(const String& text, const Spec& spec, StringBuilder& out) {
   }
   if (spec.sign != '-' || spec.alternate || spec.no_negative_zero || spec.grouping != 0 ||
       spec.align == '=') {
-    Raise(ErrorKind::kValue, "Sign, '#', 'z', ',', '_' or '=' not allowed in a string format specifier");
+    Raise(ErrorKind::kValue,
+          "Sign, '#', 'z', ',', '_' or '=' not allowed in a string format specifier");
   }
   const Charged room = Room(spec);
   const size_t size = spec.precision < 0
@@ -118,17 +120,20 @@ std::string Group(const std::string& digits, char separator, size_t group, int64
 // `digits` may hold a fraction and an exponent: only the whole part is grouped.
 void AppendNumber(const Spec& spec, bool negative, std::string prefix, std::string digits,
                   size_t group, StringBuilder& out) {
-  std::string lead = negative ? "-" : spec.sign == '-' ? "" : std::string(1, static_cast<char>(spec.sign));
+  std::string lead = negative           ? "-"
+                     : spec.sign == '-' ? ""
+                                        : std::string(1, static_cast<char>(spec.sign));
   lead += prefix;
   if (spec.grouping != 0) {
-    const size_t whole = std::min(digits.find_first_not_of("0123456789abcdefABCDEF"), digits.size());
+    const size_t whole =
+        std::min(digits.find_first_not_of("0123456789abcdefABCDEF"), digits.size());
     // An exponent's e is no digit of the whole part of a float.
     const size_t exponent = group == 3 ? std::min(digits.find_first_of("eE"), whole) : whole;
     const std::string rest = digits.substr(exponent);
     const bool zeros = spec.zero || (spec.align == '=' && spec.fill == '0');
-    const int64_t width =
-        zeros ? spec.width - static_cast<int64_t>(lead.size() + rest.size()) : 0;
-    digits = Group(digits.substr(0, exponent), static_cast<char>(spec.grouping), group, width) + rest;
+    const int64_t width = zeros ? spec.width - static_cast<int64_t>(lead.size() + rest.size()) : 0;
+    digits =
+        Group(digits.substr(0, exponent), static_cast<char>(spec.grouping), group, width) + rest;
   }
   Spec padded = spec;
   if (spec.zero) padded.align = '=';
@@ -140,7 +145,8 @@ void FormatInteger(Int value, const Spec& spec, StringBuilder& out) {
     Raise(ErrorKind::kValue, "Precision not allowed in integer format specifier");
   }
   if (spec.no_negative_zero) {
-    Raise(ErrorKind::kValue, "Negative zero coercion (z) not allowed in format specifier with integer");
+    Raise(ErrorKind::kValue,
+          "Negative zero coercion (z) not allowed in format specifier with integer");
   }
   const Charged room = Room(spec);
   if (spec.type == 'c') {
@@ -150,8 +156,10 @@ void FormatInteger(Int value, const Spec& spec, StringBuilder& out) {
     const char32_t character = static_cast<char32_t>(value);
     return AppendPadded(spec, '<', {}, NewString(TextView(&character, 1), true), out);
   }
-  const int base = spec.type == 'b' ? 2 : spec.type == 'o' ? 8
-                   : spec.type == 'x' || spec.type == 'X' ? 16 : 10;
+  const int base = spec.type == 'b'                       ? 2
+                   : spec.type == 'o'                     ? 8
+                   : spec.type == 'x' || spec.type == 'X' ? 16
+                                                          : 10;
   std::string digits = IntText(value, base);
   if (value < 0) digits.erase(0, 1);
   std::string prefix;
@@ -163,7 +171,8 @@ void FormatInteger(Int value, const Spec& spec, StringBuilder& out) {
   AppendNumber(spec, value < 0, prefix, digits, base == 10 ? 3 : 4, out);
 }
 
-// The digits of format(value, ".precision") without a type: %g that keeps one digit after the point.
+// The digits of format(value, ".precision") without a type: %g that keeps one digit after the
+// point.
 std::string GeneralDigits(double value, int precision, bool alternate) {
   const int significant = std::max(precision, 1);
   const std::string scientific = fmt::format("{:.{}e}", value, significant - 1);
@@ -192,14 +201,17 @@ std::string FloatDigits(double value, const Spec& spec) {
       if (!std::isfinite(value)) return FormatFloat(value, 'g', 6, false);
       return spec.precision < 0 ? FloatRepr(value)
                                 : GeneralDigits(value, precision, spec.alternate);
-    case 'n': return FormatFloat(value, 'g', precision, spec.alternate);
-    case '%': return FormatFloat(value * 100, 'f', precision, spec.alternate) + "%";
+    case 'n':
+      return FormatFloat(value, 'g', precision, spec.alternate);
+    case '%':
+      return FormatFloat(value * 100, 'f', precision, spec.alternate) + "%";
     case 'e':
     case 'E':
     case 'f':
     case 'F':
     case 'g':
-    case 'G': return FormatFloat(value, static_cast<char>(spec.type), precision, spec.alternate);
+    case 'G':
+      return FormatFloat(value, static_cast<char>(spec.type), precision, spec.alternate);
     default:
       Raise(ErrorKind::kValue, "Unknown format code '{}' for object of type 'float'",
             ToUtf8(TextView(&spec.type, 1)));
@@ -277,7 +289,8 @@ class Formatter {
     Value value = Lookup(Text(text.substr(begin, name_end - begin)));
     size_t spec_begin = name_end;
     if (spec_begin < end && text[spec_begin] == '!') {
-      if (spec_begin + 1 >= end) Raise(ErrorKind::kValue, "end of string while looking for conversion specifier");
+      if (spec_begin + 1 >= end)
+        Raise(ErrorKind::kValue, "end of string while looking for conversion specifier");
       value = Convert(value, text[spec_begin + 1]);
       spec_begin += 2;
       if (spec_begin < end && text[spec_begin] != ':') {
@@ -327,7 +340,8 @@ class Formatter {
       if (name[at] == '.') {
         const size_t end = std::min(name.find_first_of(U".[", at + 1), name.size());
         if (end == at + 1) Raise(ErrorKind::kValue, "Empty attribute in format string");
-        value = interpreter_.GetAttribute(value, NewString(name.substr(at + 1, end - at - 1), true));
+        value =
+            interpreter_.GetAttribute(value, NewString(name.substr(at + 1, end - at - 1), true));
         at = end;
         continue;
       }

@@ -17,8 +17,9 @@ char32_t ReadHex(TextView text, size_t& at, int count, std::string& problem) {
   for (int i = 0; i < count; ++i, ++at) {
     const int digit = at < text.size() ? HexValue(text[at]) : -1;
     if (digit < 0) {
-      problem = fmt::format("truncated \\{} escape", count == 2 ? "xXX" : count == 4 ? "uXXXX"
-                                                                             : "UXXXXXXXX");
+      problem = fmt::format("truncated \\{} escape", count == 2   ? "xXX"
+                                                     : count == 4 ? "uXXXX"
+                                                                  : "UXXXXXXXX");
       return 0;
     }
     value = value * 16 + static_cast<char32_t>(digit);
@@ -40,15 +41,24 @@ char32_t SimpleEscape(char32_t c) {
   switch (c) {
     case '\\':
     case '\'':
-    case '"': return c;
-    case 'a': return 7;
-    case 'b': return 8;
-    case 't': return 9;
-    case 'n': return 10;
-    case 'v': return 11;
-    case 'f': return 12;
-    case 'r': return 13;
-    default: return 0;
+    case '"':
+      return c;
+    case 'a':
+      return 7;
+    case 'b':
+      return 8;
+    case 't':
+      return 9;
+    case 'n':
+      return 10;
+    case 'v':
+      return 11;
+    case 'f':
+      return 12;
+    case 'r':
+      return 13;
+    default:
+      return 0;
   }
 }
 

@@ -1,4 +1,5 @@
-// The methods of str. What has no use in a template (encode: there are no bytes) is an error when called.
+// The methods of str. What has no use in a template (encode: there are no bytes) is an error when
+// called.
 #include <algorithm>
 
 #include "text/template/arguments.h"
@@ -108,14 +109,15 @@ Value PartitionMethod(Interpreter&, const Value& self, Arguments& arguments) {
   if (separator.text.empty()) Raise(ErrorKind::kValue, "empty separator");
   const String& text = self.string();
   const size_t size = text.text.size();
-  const size_t at = kLast ? SearchLast(text.view(), separator.view())
-                          : Search(text.view(), separator.view());
+  const size_t at =
+      kLast ? SearchLast(text.view(), separator.view()) : Search(text.view(), separator.view());
   if (at == kNotFound) {
     const Value empty = NewString({}, true);
     return kLast ? NewTuple({empty, empty, self}) : NewTuple({self, empty, empty});
   }
   const size_t after = at + separator.text.size();
-  return NewTuple({SubString(text, 0, at), SubString(text, at, after), SubString(text, after, size)});
+  return NewTuple(
+      {SubString(text, 0, at), SubString(text, at, after), SubString(text, after, size)});
 }
 
 // The slice [start, stop) that find, count and startswith look at.
@@ -173,7 +175,8 @@ bool HasAffix(TextView text, const Window& window, const Value& affix) {
   if (!window.valid) return false;
   const TextView seen = text.substr(window.begin, window.end - window.begin);
   if (seen.size() < part.size()) return false;
-  return kEnd ? seen.substr(seen.size() - part.size()) == part : seen.substr(0, part.size()) == part;
+  return kEnd ? seen.substr(seen.size() - part.size()) == part
+              : seen.substr(0, part.size()) == part;
 }
 
 template <bool kEnd>
@@ -192,7 +195,8 @@ Value ReplaceMethod(Interpreter&, const Value& self, Arguments& arguments) {
   const Values bound = BindPositional("replace", arguments, 2, 3);
   const int64_t count = bound[2].is_missing() ? -1 : RequireIndex(bound[2], "count");
   const Value to = Admit(self, bound[1], "replace() argument 2");
-  return Replace(self.string(), RequireString(bound[0], "replace() argument 1"), to.string(), count);
+  return Replace(self.string(), RequireString(bound[0], "replace() argument 1"), to.string(),
+                 count);
 }
 
 Value JoinMethod(Interpreter&, const Value& self, Arguments& arguments) {
@@ -214,7 +218,8 @@ Value ZeroFillMethod(Interpreter&, const Value& self, Arguments& arguments) {
   const bool sign = !text.text.empty() && (text.text[0] == '+' || text.text[0] == '-');
   const Value head = SubString(text, 0, sign ? 1 : 0);
   const Value tail = SubString(text, sign ? 1 : 0, text.text.size());
-  const Value padded = Pad(tail.string(), width - (sign ? 1 : 0), NewAscii("0").string(), true, false);
+  const Value padded =
+      Pad(tail.string(), width - (sign ? 1 : 0), NewAscii("0").string(), true, false);
   StringBuilder out;
   out.Append(head.string());
   out.Append(padded.string());
@@ -417,9 +422,9 @@ constexpr Method kMethods[] = {
 
 bool FindStringMethod(const Value& object, TextView name, Value& result) {
   const Method* end = std::end(kMethods);
-  const Method* it = std::lower_bound(
-      std::begin(kMethods), end, name,
-      [](const Method& method, TextView wanted) { return method.name < wanted; });
+  const Method* it =
+      std::lower_bound(std::begin(kMethods), end, name,
+                       [](const Method& method, TextView wanted) { return method.name < wanted; });
   if (it == end || it->name != name) return false;
   result = NewFunction(it->shown, object, it->body);
   return true;

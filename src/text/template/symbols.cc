@@ -75,8 +75,8 @@ void Symbols::MergeBranches(const std::vector<Symbols>& branches) {
   // A name that only some branches assign has, elsewhere, the value from outside.
   for (const Text& name : stored) {
     const auto outer = parent_ == nullptr ? std::nullopt : parent_->Find(name);
-    origins_[slots_.at(name)] = outer ? Origin{Load::Action::kAlias, {}, *outer}
-                                      : Origin{Load::Action::kResolve, name, {}};
+    origins_[slots_.at(name)] =
+        outer ? Origin{Load::Action::kAlias, {}, *outer} : Origin{Load::Action::kResolve, name, {}};
   }
 }
 

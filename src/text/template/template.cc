@@ -44,7 +44,8 @@ Value FromJson(const JsonValue& json, bool trusted, int role_depth = -1) {
   if (json.is_string()) return NewString(FromUtf8(json.as_string()), trusted);
   if (json.is_array()) {
     Values items;
-    for (const JsonValue& item : json.as_array()) items.push_back(FromJson(item, trusted, role_depth - 1));
+    for (const JsonValue& item : json.as_array())
+      items.push_back(FromJson(item, trusted, role_depth - 1));
     return NewList(std::move(items));
   }
   if (json.is_object()) {
@@ -92,9 +93,9 @@ Template& Template::operator=(Template&&) noexcept = default;
 Result<Template> Template::Parse(std::string_view source, std::string_view name) {
   const std::string file(name);
   if (source.size() > kMaxSourceBytes) {
-    return Status::BadFile(file, "", fmt::format("{} bytes", source.size()),
-                           fmt::format("is beyond the limit of {} bytes of a chat template",
-                                       kMaxSourceBytes));
+    return Status::BadFile(
+        file, "", fmt::format("{} bytes", source.size()),
+        fmt::format("is beyond the limit of {} bytes of a chat template", kMaxSourceBytes));
   }
   const size_t invalid = FindInvalidUtf8(source);
   if (invalid != std::string_view::npos) {

@@ -1,11 +1,11 @@
 // Jinja2 as chat templates use it: transformers' ImmutableSandboxedEnvironment with trim_blocks,
 // lstrip_blocks, loop controls and the generation tag (transformers/utils/chat_template_utils.py).
 //
-// Trusted: the spans of the output that the template itself wrote, its data, its string constants, and
-// the variables that the caller calls trusted. Text from messages, tools and other arguments stays
-// untrusted through every operation; where an operation cannot follow its text code point by code point
-// (tojson, urlize, striptags) the result is trusted only where all of its input is. The text of numbers,
-// booleans and none is trusted: it holds no special token.
+// Trusted: the spans of the output that the template itself wrote, its data, its string constants,
+// and the variables that the caller calls trusted. Text from messages, tools and other arguments
+// stays untrusted through every operation; where an operation cannot follow its text code point by
+// code point (tojson, urlize, striptags) the result is trusted only where all of its input is. The
+// text of numbers, booleans and none is trusted: it holds no special token.
 #pragma once
 
 #include <memory>
@@ -39,7 +39,8 @@ struct Variable {
   enum class Trust {
     kNone,
     kAll,
-    // Messages: of each, the string under "role", where it is a word (letters, digits, "_" and "-").
+    // Messages: of each, the string under "role", where it is a word (letters, digits, "_" and
+    // "-").
     kRoles,
   };
   std::string name;
@@ -54,13 +55,13 @@ class Template {
   Template(Template&&) noexcept;
   Template& operator=(Template&&) noexcept;
 
-  // kBadFile, naming `name` and the line, for what Jinja would refuse to compile, for a tree deeper than
-  // 256 and for a source of more than 512 KiB.
+  // kBadFile, naming `name` and the line, for what Jinja would refuse to compile, for a tree deeper
+  // than 256 and for a source of more than 512 KiB.
   static Result<Template> Parse(std::string_view source, std::string_view name);
 
-  // kRunTime where the template fails, calls raise_exception (its message alone is the status's value)
-  // or goes over the budget, which grows with the size of the variables. Several threads may render one
-  // template at a time.
+  // kRunTime where the template fails, calls raise_exception (its message alone is the status's
+  // value) or goes over the budget, which grows with the size of the variables. Several threads may
+  // render one template at a time.
   Result<RenderedText> Render(const std::vector<Variable>& variables, Budget budget = {}) const;
 
  private:

@@ -12,11 +12,16 @@ void AppendAscii(std::string_view text, StringBuilder& out) { out.Append(FromAsc
 // A code point of a repr; empty where it stands for itself.
 std::string EscapeForRepr(char32_t c, char32_t quote) {
   switch (c) {
-    case '\\': return "\\\\";
-    case '\n': return "\\n";
-    case '\r': return "\\r";
-    case '\t': return "\\t";
-    default: break;
+    case '\\':
+      return "\\\\";
+    case '\n':
+      return "\\n";
+    case '\r':
+      return "\\r";
+    case '\t':
+      return "\\t";
+    default:
+      break;
   }
   if (c == quote) return std::string("\\") + static_cast<char>(c);
   if (c >= ' ' && c < 0x7F) return {};
@@ -30,8 +35,7 @@ std::string EscapeForRepr(char32_t c, char32_t quote) {
 
 void AppendStringRepr(const String& string, StringBuilder& out) {
   const TextView text = string.view();
-  const bool double_quoted =
-      text.find(U'\'') != Text::npos && text.find(U'"') == Text::npos;
+  const bool double_quoted = text.find(U'\'') != Text::npos && text.find(U'"') == Text::npos;
   const char32_t quote = double_quoted ? '"' : '\'';
   if (string.markup) AppendAscii("Markup(", out);
   out.Append(TextView(&quote, 1), true);
@@ -79,7 +83,8 @@ void AppendViewRepr(const Value& value, StringBuilder& out) {
 
 std::string RangeRepr(const Range& range) {
   const std::string ends = IntText(range.start) + ", " + IntText(range.stop);
-  return range.step == 1 ? "range(" + ends + ")" : "range(" + ends + ", " + IntText(range.step) + ")";
+  return range.step == 1 ? "range(" + ends + ")"
+                         : "range(" + ends + ", " + IntText(range.step) + ")";
 }
 
 void AppendObjectRepr(const Value& value, StringBuilder& out) {
@@ -104,7 +109,8 @@ void AppendObjectRepr(const Value& value, StringBuilder& out) {
       return AppendAscii(">", out);
     case Kind::kFunction:
       return AppendAscii(fmt::format("<function {}>", value.as<Function>().name), out);
-    default: return AppendAscii(fmt::format("<{} object>", TypeName(value)), out);
+    default:
+      return AppendAscii(fmt::format("<{} object>", TypeName(value)), out);
   }
 }
 
@@ -114,13 +120,20 @@ void AppendRepr(const Value& value, StringBuilder& out) {
   Heap::Current().Step();
   const Heap::DepthScope depth;
   switch (value.kind()) {
-    case Kind::kMissing: return AppendAscii("missing", out);
-    case Kind::kUndefined: return AppendAscii("Undefined", out);
-    case Kind::kNone: return AppendAscii("None", out);
-    case Kind::kBool: return AppendAscii(value.boolean() ? "True" : "False", out);
-    case Kind::kInt: return AppendAscii(IntText(value.integer()), out);
-    case Kind::kFloat: return AppendAscii(FloatRepr(value.floating()), out);
-    case Kind::kString: return AppendStringRepr(value.string(), out);
+    case Kind::kMissing:
+      return AppendAscii("missing", out);
+    case Kind::kUndefined:
+      return AppendAscii("Undefined", out);
+    case Kind::kNone:
+      return AppendAscii("None", out);
+    case Kind::kBool:
+      return AppendAscii(value.boolean() ? "True" : "False", out);
+    case Kind::kInt:
+      return AppendAscii(IntText(value.integer()), out);
+    case Kind::kFloat:
+      return AppendAscii(FloatRepr(value.floating()), out);
+    case Kind::kString:
+      return AppendStringRepr(value.string(), out);
     case Kind::kList:
       AppendAscii("[", out);
       AppendItems(value.list().items, out);
@@ -129,10 +142,14 @@ void AppendRepr(const Value& value, StringBuilder& out) {
       AppendAscii("(", out);
       AppendItems(value.list().items, out);
       return AppendAscii(value.list().items.size() == 1 ? ",)" : ")", out);
-    case Kind::kDict: return AppendDictRepr(value.dict(), out);
-    case Kind::kDictView: return AppendViewRepr(value, out);
-    case Kind::kRange: return AppendAscii(RangeRepr(value.as<Range>()), out);
-    default: return AppendObjectRepr(value, out);
+    case Kind::kDict:
+      return AppendDictRepr(value.dict(), out);
+    case Kind::kDictView:
+      return AppendViewRepr(value, out);
+    case Kind::kRange:
+      return AppendAscii(RangeRepr(value.as<Range>()), out);
+    default:
+      return AppendObjectRepr(value, out);
   }
 }
 

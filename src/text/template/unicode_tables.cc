@@ -1,4 +1,4 @@
-// Made by make_unicode_tables.py (Python 3.11.7, Unicode 14.0.0): do not edit.
+// Written by make_unicode_tables.py (Python 3.11.7, Unicode 14.0.0): do not edit.
 #include "text/template/unicode.h"
 
 namespace fathom::jinja {

@@ -55,7 +55,7 @@ bool IsDomain(TextView host) {
 }
 
 bool IsBareDomain(TextView host) {
-  static constexpr TextView kKnown[] = {U"com", U"net", U"int", U"edu",
+  static constexpr TextView kKnown[] = {U"com", U"net", U"int",  U"edu",
                                         U"gov", U"org", U"info", U"mil"};
   const std::vector<TextView> labels = SplitDots(host);
   if (labels.size() < 2) return false;
@@ -217,7 +217,8 @@ Text UrlizeWord(TextView word, const UrlizeOptions& options) {
 
 UrlizeOptions ReadOptions(const Values& bound) {
   UrlizeOptions options;
-  if (!bound[0].is_missing() && !bound[0].is_none()) options.trim = RequireIndex(bound[0], "trim_url_limit");
+  if (!bound[0].is_missing() && !bound[0].is_none())
+    options.trim = RequireIndex(bound[0], "trim_url_limit");
   std::set<std::string> rel = {"noopener"};
   if (!bound[1].is_missing() && Truth(bound[1])) rel.insert("nofollow");
   if (!bound[3].is_missing() && Truth(bound[3])) {
@@ -233,7 +234,8 @@ UrlizeOptions ReadOptions(const Values& bound) {
   std::string joined;
   for (const std::string& part : rel) joined += (joined.empty() ? "" : " ") + part;
   const auto attribute = [&](TextView name, const Value& value) {
-    options.attributes += Text(U" ") + Text(name) + U"=\"" + EscapeHtml(value).string().text + U"\"";
+    options.attributes +=
+        Text(U" ") + Text(name) + U"=\"" + EscapeHtml(value).string().text + U"\"";
   };
   attribute(U"rel", NewString(FromUtf8(joined), true));
   if (!bound[2].is_missing() && Truth(bound[2])) attribute(U"target", bound[2]);
@@ -244,9 +246,8 @@ UrlizeOptions ReadOptions(const Values& bound) {
     const TextView slashes = colon == TextView::npos ? text : text.substr(colon + 1);
     const bool good = colon != TextView::npos && colon >= 2 && slashes.size() <= 2 &&
                       All(slashes, [](char32_t c) { return c == '/'; }) &&
-                      All(text.substr(0, colon), [](char32_t c) {
-                        return IsWord(c) || c == '.' || c == '+' || c == '-';
-                      });
+                      All(text.substr(0, colon),
+                          [](char32_t c) { return IsWord(c) || c == '.' || c == '+' || c == '-'; });
     if (!good) {
       Raise(ErrorKind::kRuntime, "{} is not a valid URI scheme prefix.", DescribeForError(scheme));
     }
@@ -258,8 +259,8 @@ UrlizeOptions ReadOptions(const Values& bound) {
 }  // namespace
 
 Value UrlizeFilter(Interpreter& interpreter, const Value& input, Arguments& arguments) {
-  const Values bound = Bind("urlize", arguments,
-                            {"trim_url_limit", "nofollow", "target", "rel", "extra_schemes"});
+  const Values bound =
+      Bind("urlize", arguments, {"trim_url_limit", "nofollow", "target", "rel", "extra_schemes"});
   const UrlizeOptions options = ReadOptions(bound);
   const Value escaped = EscapeHtml(input);
   const TextView text = escaped.string().view();

@@ -43,7 +43,6 @@ void StringBuilder::Append(const StringBuilder& other) {
 }
 
 Value StringBuilder::Finish(bool markup) {
-  charged_.Add(sizeof(String));
   Ref<String> string = New<String>();
   string->text = std::move(text_);
   string->runs = std::move(runs_);
@@ -70,13 +69,9 @@ Value NewDerived(TextView text, const String& source) {
   return NewString(text, source.trusted(), source.markup);
 }
 
-Value NewList(Values items) {
-  return Value::Of(Kind::kList, New<List>(std::move(items)));
-}
+Value NewList(Values items) { return Value::Of(Kind::kList, New<List>(std::move(items))); }
 
-Value NewTuple(Values items) {
-  return Value::Of(Kind::kTuple, New<List>(std::move(items)));
-}
+Value NewTuple(Values items) { return Value::Of(Kind::kTuple, New<List>(std::move(items))); }
 
 namespace {
 constexpr size_t kNoPosition = static_cast<size_t>(-1);
@@ -147,10 +142,14 @@ std::string Undefined::Message() const {
     return ToUtf8(builder.text());
   };
   switch (why) {
-    case Why::kName: return repr(name) + " is undefined";
-    case Why::kAttribute: return "'" + type + "' has no attribute " + repr(name);
-    case Why::kElement: return type + " has no element " + ToUtf8(name);
-    case Why::kHint: return ToUtf8(name);
+    case Why::kName:
+      return repr(name) + " is undefined";
+    case Why::kAttribute:
+      return "'" + type + "' has no attribute " + repr(name);
+    case Why::kElement:
+      return type + " has no element " + ToUtf8(name);
+    case Why::kHint:
+      return ToUtf8(name);
   }
   return {};
 }
@@ -159,12 +158,18 @@ namespace {
 
 std::string ObjectTypeForMessage(const Value& value) {
   switch (value.kind()) {
-    case Kind::kNone: return "None";
-    case Kind::kMacro: return "jinja2.runtime.Macro object";
-    case Kind::kLoop: return "jinja2.runtime.LoopContext object";
-    case Kind::kCycler: return "jinja2.utils.Cycler object";
-    case Kind::kJoiner: return "jinja2.utils.Joiner object";
-    default: return std::string(TypeName(value)) + " object";
+    case Kind::kNone:
+      return "None";
+    case Kind::kMacro:
+      return "jinja2.runtime.Macro object";
+    case Kind::kLoop:
+      return "jinja2.runtime.LoopContext object";
+    case Kind::kCycler:
+      return "jinja2.utils.Cycler object";
+    case Kind::kJoiner:
+      return "jinja2.utils.Joiner object";
+    default:
+      return std::string(TypeName(value)) + " object";
   }
 }
 
@@ -213,34 +218,58 @@ Value NewFunction(std::string_view name, Value self, Function::Body body) {
 
 std::string_view TypeName(const Value& value) {
   switch (value.kind()) {
-    case Kind::kMissing: return "_MissingType";
-    case Kind::kUndefined: return "Undefined";
-    case Kind::kNone: return "NoneType";
-    case Kind::kBool: return "bool";
-    case Kind::kInt: return "int";
-    case Kind::kFloat: return "float";
-    case Kind::kString: return value.string().markup ? "Markup" : "str";
-    case Kind::kList: return "list";
-    case Kind::kTuple: return "tuple";
-    case Kind::kDict: return "dict";
+    case Kind::kMissing:
+      return "_MissingType";
+    case Kind::kUndefined:
+      return "Undefined";
+    case Kind::kNone:
+      return "NoneType";
+    case Kind::kBool:
+      return "bool";
+    case Kind::kInt:
+      return "int";
+    case Kind::kFloat:
+      return "float";
+    case Kind::kString:
+      return value.string().markup ? "Markup" : "str";
+    case Kind::kList:
+      return "list";
+    case Kind::kTuple:
+      return "tuple";
+    case Kind::kDict:
+      return "dict";
     case Kind::kDictView:
       switch (value.as<DictView>().of) {
-        case DictView::Of::kKeys: return "dict_keys";
-        case DictView::Of::kValues: return "dict_values";
-        case DictView::Of::kItems: return "dict_items";
+        case DictView::Of::kKeys:
+          return "dict_keys";
+        case DictView::Of::kValues:
+          return "dict_values";
+        case DictView::Of::kItems:
+          return "dict_items";
       }
       return "";
-    case Kind::kRange: return "range";
-    case Kind::kSlice: return "slice";
-    case Kind::kIterator: return "generator";
-    case Kind::kFunction: return "function";
-    case Kind::kMacro: return "Macro";
-    case Kind::kLoop: return "LoopContext";
-    case Kind::kNamespace: return "Namespace";
-    case Kind::kCycler: return "Cycler";
-    case Kind::kJoiner: return "Joiner";
-    case Kind::kBlock: return "BlockReference";
-    case Kind::kSelf: return "TemplateReference";
+    case Kind::kRange:
+      return "range";
+    case Kind::kSlice:
+      return "slice";
+    case Kind::kIterator:
+      return "generator";
+    case Kind::kFunction:
+      return "function";
+    case Kind::kMacro:
+      return "Macro";
+    case Kind::kLoop:
+      return "LoopContext";
+    case Kind::kNamespace:
+      return "Namespace";
+    case Kind::kCycler:
+      return "Cycler";
+    case Kind::kJoiner:
+      return "Joiner";
+    case Kind::kBlock:
+      return "BlockReference";
+    case Kind::kSelf:
+      return "TemplateReference";
   }
   return "";
 }

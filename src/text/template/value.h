@@ -1,8 +1,8 @@
 // The values of a template, with the semantics of the Python values that Jinja hands to it.
 //
-// Strings, lists, tuples and dicts never change once made (transformers renders in Jinja's immutable
-// sandbox, which refuses append, update ...); a namespace, a loop and a cycler do. A string knows which
-// of its code points the template itself wrote (Run): see template.h, "trusted".
+// Strings, lists, tuples and dicts never change once made (transformers renders in Jinja's
+// immutable sandbox, which refuses append, update ...); a namespace, a loop and a cycler do. A
+// string knows which of its code points the template itself wrote (Run): see template.h, "trusted".
 #pragma once
 
 #include <cstdint>
@@ -175,8 +175,7 @@ using Values = std::vector<Value>;
 
 // A list or a tuple, by the kind of the value that holds it.
 struct List final : Object {
-  explicit List(Values values)
-      : items(std::move(values)), charged(sizeof(List) + items.size() * sizeof(Value)) {}
+  explicit List(Values values) : items(std::move(values)), charged(items.size() * sizeof(Value)) {}
   const Values items;
   bool group = false;  // a tuple of groupby: (grouper, list), by name too
   const Charged charged;

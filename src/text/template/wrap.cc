@@ -53,12 +53,11 @@ class Chunker {
   // A hyphen inside a word, at `at`, after which a line may break.
   bool BreakingHyphen(size_t at) const {
     if (text_[at] != '-') return false;
-    const bool before = (at >= 2 && Letter(at - 1) && Letter(at - 2)) ||
-                        (at >= 3 && Letter(at - 3) && text_[at - 2] == '-' &&
-                         WordOrPunctuation(at - 1));
+    const bool before =
+        (at >= 2 && Letter(at - 1) && Letter(at - 2)) ||
+        (at >= 3 && Letter(at - 3) && text_[at - 2] == '-' && WordOrPunctuation(at - 1));
     if (!before || !Letter(at + 1)) return false;
-    return Letter(at + 2) ||
-           (at + 2 < text_.size() && text_[at + 2] == '-' && Letter(at + 3));
+    return Letter(at + 2) || (at + 2 < text_.size() && text_[at + 2] == '-' && Letter(at + 3));
   }
   size_t PartEnd(size_t at) const {
     if (at > 0 && WordOrPunctuation(at - 1)) {

@@ -139,4 +139,15 @@ inline int64_t PartialFloats(const AttentionJob& job) { return job.group * (job.
 // Upper bound of the partial results of any step within the shapes of `call`.
 int64_t MaxPartials(const OpCall& call, int64_t chunk_keys);
 
+#if defined(__x86_64__)
+// Decode items and the merging of partial results over a bf16 cache, for the kernels whose own code is
+// the prefill (attention_vector.cc).
+namespace N_AVX3 {
+size_t DecodeScratchFloats(const AttentionJob& job);  // of one worker, a multiple of 16
+void DecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,
+                float* partials);
+void MergePartialResults(const AttentionJob& job, const float* partials, const Worker& worker);
+}  // namespace N_AVX3
+#endif
+
 }  // namespace fathom

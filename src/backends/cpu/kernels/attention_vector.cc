@@ -472,6 +472,20 @@ void AddRows(CpuKernelTable& table) {
 }
 
 }  // namespace
+
+#if HWY_TARGET == HWY_AVX3
+size_t DecodeScratchFloats(const AttentionJob& job) { return Layout(job).Total(); }
+
+void DecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,
+                float* partials) {
+  DecodeItem<ElementBF16>(job, item, Scratch(Layout(job), scratch), partials);
+}
+
+void MergePartialResults(const AttentionJob& job, const float* partials, const Worker& worker) {
+  MergeAll(job, partials, worker);
+}
+#endif
+
 }  // namespace HWY_NAMESPACE
 }  // namespace fathom
 HWY_AFTER_NAMESPACE();

@@ -1,9 +1,10 @@
 // linear, linear_group and linear_gated over bf16 kPanel16 weights with AMX, for many rows.
 //
-// A = activations rounded to bf16, packed as tiles [M / 16][K / 32], a tile = 16 rows x 32 columns, 1 KB
-// in one run (so that no two of its lines meet in a cache set). B = 16 lines of a panel: a tile as it
-// lies. Two A tiles x two panels give four tiles of sums, which stay in registers over all of K; the
-// two panels are reused from L1 for all rows, A comes from L2.
+// A = activations rounded to bf16, packed as tiles [K / depth][M / 16][depth / 32], a tile = 16 rows x
+// 32 columns, 1 KB in one run: what one round reads lies in one run too, and no two lines of a tile
+// meet in a cache set. B = 16 lines of a panel: a tile as it lies. A round multiplies `depth` columns of
+// two panels, in L1, with a chunk of rows from L2, two row tiles at a time: four tiles of sums in
+// registers, carried from round to round in scratch. Meanwhile the next two panels come to L2.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -15,8 +16,7 @@
 #include "backends/cpu/kernels/linear_call.h"
 #include "backends/cpu/kernels/target_region.h"
 
-FATHOM_BEGIN_TARGET(
-    "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c,bmi,bmi2,amx-tile,amx-bf16")
+FATHOM_BEGIN_TARGET(FATHOM_AVX512_BF16_SETS ",amx-tile,amx-bf16")
 namespace fathom {
 namespace {
 
@@ -26,45 +26,83 @@ constexpr size_t kBlockRows = 32;  // two A tiles
 constexpr size_t kSumsStride = kTilePanels * kPanelRows;
 
 size_t DepthTiles(size_t cols) { return (cols + 31) / 32; }
-size_t RowTiles(size_t rows) { return (rows + 15) / 16; }
+// Row tiles, an even number: the last may be empty.
+size_t RowTiles(size_t rows) { return (rows + 31) / 32 * 2; }
 
-// Row tiles whose activations stay in L2 beside the weights that pass by; even.
-size_t TilesAtOnce(size_t rows, size_t cols) {
-  const size_t fit = kBf16GemmActivationBytes / (DepthTiles(cols) * kTileBytes) / 2 * 2;
-  return std::min(std::max<size_t>(fit, 8), (RowTiles(rows) + 1) / 2 * 2);
+// Tiles along K of one round: equal rounds of at most kAmxDepthTiles.
+size_t RoundTiles(size_t depth) {
+  const size_t rounds = (depth + kAmxDepthTiles - 1) / kAmxDepthTiles;
+  return (depth + rounds - 1) / rounds;
 }
 
-// Rows [16 tile, 16 tile + 16) of x as tiles along K; rows and columns beyond x are zero.
-void PackRowTile(const LinearJob& job, size_t tile, std::byte* out) {
-  const size_t depth = DepthTiles(job.cols);
+// The packed activations.
+struct PackedRows {
+  std::byte* data = nullptr;
+  size_t row_tiles = 0;
+  size_t depth = 0;  // tiles along K
+  size_t round = 0;  // of them in one round
+
+  // Tiles [k, min(k + round, depth)) of row tile m, one behind the other; k a multiple of `round`.
+  std::byte* At(size_t m, size_t k) const {
+    return data + (k * row_tiles + m * std::min(round, depth - k)) * kTileBytes;
+  }
+};
+
+// Rows [16 tile, 16 tile + 16) of x, row by row as they lie; rows and columns beyond x are zero.
+void PackRowTile(const LinearJob& job, size_t tile, const PackedRows& packed) {
   for (size_t r = 0; r < 16; ++r) {
     const size_t row = tile * 16 + r;
-    std::byte* to = out + r * 64;
-    if (row >= job.rows) {
-      for (size_t k = 0; k < depth; ++k) {
-        _mm512_store_si512(to + k * kTileBytes, _mm512_setzero_si512());
-      }
-      continue;
-    }
     const float* x = job.x + row * job.cols;
-    for (size_t k = 0; k < depth; ++k) {
-      const size_t left = std::min<size_t>(32, job.cols - k * 32);
-      const auto mask = static_cast<uint32_t>((uint64_t{1} << left) - 1);
-      const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), x + k * 32);
-      const __m512 high = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), x + k * 32 + 16);
-      _mm512_store_si512(to + k * kTileBytes,
-                         reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+    for (size_t k = 0; k < packed.depth; k += packed.round) {
+      std::byte* to = packed.At(tile, k) + r * 64;
+      const size_t end = std::min(k + packed.round, packed.depth);
+      for (size_t at = k; at < end; ++at, to += kTileBytes) {
+        __m512i pairs = _mm512_setzero_si512();
+        if (row < job.rows) {
+          const size_t left = std::min<size_t>(32, job.cols - at * 32);
+          const auto mask = static_cast<uint32_t>((uint64_t{1} << left) - 1);
+          const __m512 low = _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), x + at * 32);
+          const __m512 high =
+              _mm512_maskz_loadu_ps(static_cast<__mmask16>(mask >> 16), x + at * 32 + 16);
+          pairs = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+        }
+        _mm512_store_si512(to, pairs);
+      }
     }
   }
 }
 
-// sums [32, 32] = two row tiles x two panels.
+// What a multiplication prefetches while it runs: `lines` lines of each panel a step.
+struct Ahead {
+  const std::byte* panels[kTilePanels] = {};
+  size_t lines = 0;
+};
+
+inline void PrefetchStep(const Ahead& ahead, size_t step) {
+  for (size_t i = 0; i < ahead.lines; ++i) {
+    const size_t at = (step * ahead.lines + i) * 64;
+    _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[0] + at), _MM_HINT_T1);
+    _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[1] + at), _MM_HINT_T1);
+  }
+}
+
+constexpr size_t kSumsBytes = kSumsStride * sizeof(float);
+
+// sums [32, 32] (+)= two row tiles x two panels, `depth` tiles along K.
 void Multiply2x2(const std::byte* a0, const std::byte* a1, const std::byte* b0, const std::byte* b1,
-                 size_t depth, float* sums) {
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+                 size_t depth, const Ahead& ahead, bool carry, float* sums) {
+  float* lower = sums + 16 * kSumsStride;
+  if (carry) {
+    _tile_loadd(0, sums, kSumsBytes);
+    _tile_loadd(1, sums + 16, kSumsBytes);
+    _tile_loadd(2, lower, kSumsBytes);
+    _tile_loadd(3, lower + 16, kSumsBytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+  }
   for (size_t k = 0; k < depth; ++k) {
     _tile_loadd(4, a0 + k * kTileBytes, 64);
     _tile_loadd(6, b0 + k * kTileBytes, 64);
@@ -74,19 +112,25 @@ void Multiply2x2(const std::byte* a0, const std::byte* a1, const std::byte* b0, 
     _tile_loadd(5, a1 + k * kTileBytes, 64);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
+    PrefetchStep(ahead, k);
   }
-  constexpr size_t kBytes = kSumsStride * sizeof(float);
-  _tile_stored(0, sums, kBytes);
-  _tile_stored(1, sums + 16, kBytes);
-  _tile_stored(2, sums + 16 * kSumsStride, kBytes);
-  _tile_stored(3, sums + 16 * kSumsStride + 16, kBytes);
+  _tile_stored(0, sums, kSumsBytes);
+  _tile_stored(1, sums + 16, kSumsBytes);
+  _tile_stored(2, lower, kSumsBytes);
+  _tile_stored(3, lower + 16, kSumsBytes);
 }
 
-// sums [32, 16 of 32] = two row tiles x one panel.
+// sums [32, 16 of 32] (+)= two row tiles x one panel.
 void Multiply2x1(const std::byte* a0, const std::byte* a1, const std::byte* b0, size_t depth,
-                 float* sums) {
-  _tile_zero(0);
-  _tile_zero(2);
+                 bool carry, float* sums) {
+  float* lower = sums + 16 * kSumsStride;
+  if (carry) {
+    _tile_loadd(0, sums, kSumsBytes);
+    _tile_loadd(2, lower, kSumsBytes);
+  } else {
+    _tile_zero(0);
+    _tile_zero(2);
+  }
   for (size_t k = 0; k < depth; ++k) {
     _tile_loadd(4, a0 + k * kTileBytes, 64);
     _tile_loadd(6, b0 + k * kTileBytes, 64);
@@ -94,25 +138,43 @@ void Multiply2x1(const std::byte* a0, const std::byte* a1, const std::byte* b0, 
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(2, 5, 6);
   }
-  constexpr size_t kBytes = kSumsStride * sizeof(float);
-  _tile_stored(0, sums, kBytes);
-  _tile_stored(2, sums + 16 * kSumsStride, kBytes);
+  _tile_stored(0, sums, kSumsBytes);
+  _tile_stored(2, lower, kSumsBytes);
 }
 
-// Row tiles [first, first + count) of the packed activations against one tile of panels.
-void GemmTile(const LinearJob& job, const LinearTile& tile, const std::byte* packed, size_t first,
-              size_t count, float* sums) {
-  const size_t depth = DepthTiles(job.cols);
-  for (size_t m = first; m < first + count; m += 2) {
-    const std::byte* a0 = packed + m * depth * kTileBytes;
-    const std::byte* a1 = a0 + depth * kTileBytes;
-    if (tile.panel_count == kTilePanels) {
-      Multiply2x2(a0, a1, tile.panels[0].data, tile.panels[1].data, depth, sums);
-    } else {
-      Multiply2x1(a0, a1, tile.panels[0].data, depth, sums);
+// Row tiles [first, first + count) of the packed activations against one tile of panels. `after`: the
+// tile that comes next.
+void GemmTile(const LinearJob& job, const LinearTile& tile, const LinearTile& after,
+              const PackedRows& packed, size_t first, size_t count, float* sums) {
+  Ahead ahead;
+  const size_t blocks = count / 2;
+  // 16 lines a tile along K, over all blocks of rows.
+  if (&after != &tile && after.panel_count == kTilePanels) ahead.lines = (16 + blocks - 1) / blocks;
+  if (ahead.lines > 4) ahead.lines = 0;  // few rows: the loads themselves are the stream
+  for (size_t k = 0; k < packed.depth; k += packed.round) {
+    const size_t depth = std::min(packed.round, packed.depth - k);
+    const size_t panel_at = k * kTileBytes;
+    for (size_t block = 0; block < blocks; ++block) {
+      const size_t m = first + 2 * block;
+      const std::byte* a0 = packed.At(m, k);
+      const std::byte* a1 = a0 + depth * kTileBytes;
+      float* block_sums = sums + block * kBlockRows * kSumsStride;
+      if (ahead.lines > 0) {
+        const size_t at = panel_at + std::min(block * ahead.lines, 16 - ahead.lines) * depth * 64;
+        ahead.panels[0] = after.panels[0].data + at;
+        ahead.panels[1] = after.panels[1].data + at;
+      }
+      if (tile.panel_count == kTilePanels) {
+        Multiply2x2(a0, a1, tile.panels[0].data + panel_at, tile.panels[1].data + panel_at, depth,
+                    ahead, k != 0, block_sums);
+      } else {
+        Multiply2x1(a0, a1, tile.panels[0].data + panel_at, depth, k != 0, block_sums);
+      }
+      if (k + depth == packed.depth) {
+        N_AVX3::StoreLinearTile(tile, block_sums, kSumsStride, m * 16,
+                                std::min(kBlockRows, job.rows - m * 16));
+      }
     }
-    N_AVX3::StoreLinearTile(tile, sums, kSumsStride, m * 16,
-                            std::min(kBlockRows, job.rows - m * 16));
   }
 }
 
@@ -120,32 +182,38 @@ template <LinearOp kOp>
 void Gemm(const OpCall& call, const Worker& worker) {
   const LinearJob job = MakeLinearJob(kOp, call);
   if (job.rows == 0) return;
-  const size_t row_bytes = DepthTiles(job.cols) * kTileBytes;
-  const size_t row_tiles = (RowTiles(job.rows) + 1) / 2 * 2;
-  const Range mine = Split(row_tiles, worker);
-  for (size_t tile = mine.begin; tile < mine.end; ++tile) {
-    PackRowTile(job, tile, call.scratch + tile * row_bytes);
-  }
-  worker.Barrier();
-  alignas(64) float sums[kBlockRows * kSumsStride];
-  const size_t at_once = TilesAtOnce(job.rows, job.cols);
+  const size_t depth = DepthTiles(job.cols);
+  const PackedRows packed{call.scratch, RowTiles(job.rows), depth, RoundTiles(depth)};
+  // Either each worker has its rows, from packing to y, and no barrier; or all rows and its panels.
+  const bool by_rows = SplitsGemmByRows(job.rows, worker.count);
+  const Range mine = Split(packed.row_tiles, worker, 2);
+  for (size_t tile = mine.begin; tile < mine.end; ++tile) PackRowTile(job, tile, packed);
+  if (!by_rows) worker.Barrier();
   const size_t step = job.gated ? 1 : kTilePanels;
-  const Range units = Split(job.units, worker, step);
+  const Range units = by_rows ? Range{0, job.units} : Split(job.units, worker, step);
+  const Range row_tiles = by_rows ? mine : Range{0, packed.row_tiles};
+  if (units.empty() || row_tiles.empty()) return;
+  alignas(64) float sums[kAmxRowTiles * 16 * kSumsStride];
   AmxConfigure();
-  for (size_t m = 0; m < row_tiles; m += at_once) {
-    const size_t count = std::min(at_once, row_tiles - m);
+  for (size_t m = row_tiles.begin; m < row_tiles.end; m += kAmxRowTiles) {
+    const size_t count = std::min(kAmxRowTiles, row_tiles.end - m);
+    LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
     for (size_t unit = units.begin; unit < units.end; unit += step) {
-      const LinearTile tile = MakeLinearTile(job, unit, std::min(step, units.end - unit));
-      GemmTile(job, tile, call.scratch, m, count, sums);
+      const size_t following = unit + step < units.end ? unit + step : units.begin;
+      const LinearTile after =
+          MakeLinearTile(job, following, std::min(step, units.end - following));
+      GemmTile(job, tile, after, packed, m, count, sums);
+      tile = after;
     }
   }
   AmxRelease();
+  _mm_sfence();  // streamed results are seen behind the next barrier
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {
   const size_t rows = static_cast<size_t>(call.inputs[0].tensor.shape[0]);
   const size_t cols = static_cast<size_t>(call.inputs[0].tensor.shape[1]);
-  return (RowTiles(rows) + 1) / 2 * 2 * DepthTiles(cols) * kTileBytes;
+  return RowTiles(rows) * DepthTiles(cols) * kTileBytes;
 }
 
 }  // namespace
@@ -161,10 +229,7 @@ void AddLinearBf16Panel16AmxKernels(CpuKernelTable& table) {
                  .description = "tiles of 32 x 32 sums, activations packed once",
                  .variant = KernelVariant::kGemm,
                  .dtype = DType::kBF16,
-                 .features = {CpuFeature::kAvx2, CpuFeature::kFma, CpuFeature::kF16c,
-                              CpuFeature::kBmi1, CpuFeature::kBmi2, CpuFeature::kAvx512f,
-                              CpuFeature::kAvx512bw, CpuFeature::kAvx512dq, CpuFeature::kAvx512vl,
-                              CpuFeature::kAvx512Bf16, CpuFeature::kAmxTile, CpuFeature::kAmxBf16},
+                 .features = kAmxBf16Features,
                  .scratch_bytes = GemmScratch,
                  .compute_epsilon = 0x1p-7,
                  .linear = Gemm<LinearOp::kLinear>,

@@ -16,7 +16,7 @@
 #include "backends/cpu/kernels/linear_call.h"
 #include "backends/cpu/kernels/target_region.h"
 
-FATHOM_BEGIN_TARGET("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma,f16c,bmi,bmi2")
+FATHOM_BEGIN_TARGET(FATHOM_AVX512_BF16_SETS)
 namespace fathom {
 namespace {
 
@@ -220,6 +220,7 @@ void Gemm(const OpCall& call, const Worker& worker) {
       GemmTile(job, tile, packed, m, count, sums);
     }
   }
+  _mm_sfence();  // streamed results are seen behind the next barrier
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {
@@ -241,10 +242,7 @@ void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table) {
                 .description = "panels streamed through vdpbf16ps",
                 .variant = KernelVariant::kGemv,
                 .dtype = DType::kBF16,
-                .features = {CpuFeature::kAvx2, CpuFeature::kFma, CpuFeature::kF16c,
-                             CpuFeature::kBmi1, CpuFeature::kBmi2, CpuFeature::kAvx512f,
-                             CpuFeature::kAvx512bw, CpuFeature::kAvx512dq, CpuFeature::kAvx512vl,
-                             CpuFeature::kAvx512Bf16},
+                .features = kAvx512Bf16Features,
                 .max_rows = kGemvRows,
                 .scratch_bytes = GemvScratch,
                 .compute_epsilon = 0x1p-7,

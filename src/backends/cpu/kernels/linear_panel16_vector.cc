@@ -19,6 +19,8 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include <hwy/cache_control.h>
+
 #include "backends/cpu/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -291,6 +293,7 @@ void Gemm(const OpCall& call, const Worker& worker) {
       GemmTile<Element>(job, tile, packed, m, count, own);
     }
   }
+  hwy::FlushStream();
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {
