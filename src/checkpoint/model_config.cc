@@ -88,7 +88,7 @@ void ReadSizes(Parse& p) {
           .value_or(c.num_attention_heads);
   c.max_position_embeddings =
       r.Int("max_position_embeddings", d.max_position_embeddings, {1, kMaxPositions});
-  const std::optional<int64_t> head_dim = r.OptionalInt("head_dim", {}, {1, kMaxHeadDim});
+  const std::optional<int64_t> head_dim = r.OptionalInt("head_dim", d.head_dim, {1, kMaxHeadDim});
   if (!r.status().ok()) return;
 
   if (c.num_attention_heads % c.num_key_value_heads != 0) {

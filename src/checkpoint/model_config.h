@@ -62,6 +62,7 @@ struct ConfigDefaults {
   int64_t num_hidden_layers = 0;
   int64_t num_attention_heads = 0;
   std::optional<int64_t> num_key_value_heads;  // nullopt: num_attention_heads
+  std::optional<int64_t> head_dim;             // nullopt: hidden_size / num_attention_heads
   int64_t max_position_embeddings = 0;
   double rms_norm_eps = 1e-6;
   std::string_view hidden_act = "silu";

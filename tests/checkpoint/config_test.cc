@@ -205,6 +205,18 @@ TEST(ModelConfig, TakesAnIntegerForANumber) {
   EXPECT_TRUE(ParseModelConfig(*file, kLlama).ok());
 }
 
+TEST(ModelConfig, TakesHeadDimOfTheDefaultsUnlessTheFileHasOne) {
+  ConfigDefaults defaults = kLlama;
+  defaults.head_dim = 24;
+  for (const auto& [more, head_dim] : {std::pair{"", 24}, std::pair{R"(,"head_dim":40)", 40}}) {
+    auto file = ConfigFile::Parse(fmt::format(R"({{"model_type":"llama"{}}})", more), "c");
+    ASSERT_TRUE(file.ok());
+    auto config = ParseModelConfig(*file, defaults);
+    ASSERT_TRUE(config.ok()) << config.status().message();
+    EXPECT_EQ(config->head_dim, head_dim);
+  }
+}
+
 TEST(ModelConfig, SurvivesRandomMutations) {
   const JsonValue golden = ReadGolden("config_goldens.json");
   std::mt19937 random(2);

@@ -25,6 +25,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "backends/backend.h"
 #include "checkpoint/model_config.h"
 #include "fathom/engine.h"
 #include "fathom/machine.h"
@@ -41,8 +42,13 @@ struct Arm {
   bool compiled = true;
 };
 
+// Every backend of the build; the cpu one in both arms and with every instruction set.
 std::vector<Arm> AllArms() {
-  std::vector<Arm> arms = {{"reference", "reference", "", true}};
+  std::vector<Arm> arms;
+  for (const BackendRecord* backend : AllBackends()) {
+    if (backend->name == "cpu") continue;
+    arms.push_back({std::string(backend->name), std::string(backend->name), "", true});
+  }
   for (const char* isa : {"baseline", "avx2", "avx512", "amx", "neon"}) {
     arms.push_back({std::string("cpu_planned_") + isa, "cpu", isa, true});
     arms.push_back({std::string("cpu_eager_") + isa, "cpu", isa, false});
@@ -51,7 +57,7 @@ std::vector<Arm> AllArms() {
 }
 
 bool MachineHas(const Arm& arm) {
-  if (arm.isa.empty()) return true;
+  if (arm.isa.empty()) return CreateBackend(arm.backend, DetectMachine({.gpus = true}), {}).ok();
   const auto isa = ParseIsa(arm.isa);
   return isa.ok() && FeaturesAllowed(HostCpuFeatures(), *isa).ok();
 }
@@ -69,7 +75,8 @@ struct Worst {
 class Goldens : public testing::TestWithParam<Arm> {
  protected:
   void SetUp() override {
-    if (!MachineHas(GetParam())) GTEST_SKIP() << "this machine lacks " << GetParam().isa;
+    if (!MachineHas(GetParam()))
+      GTEST_SKIP() << "this machine lacks what " << GetParam().name << " needs";
   }
 
   std::unique_ptr<Engine> Open(const std::string& name, const std::string& dtype) {

@@ -6,6 +6,7 @@
 #include "graph/passes/passes.h"
 #include "graph/plan.h"
 #include "models/architecture.h"
+#include "models/common/decoder.h"
 
 namespace fathom {
 namespace {
@@ -13,7 +14,8 @@ namespace {
 std::string Config(std::string_view type, std::string_view more) {
   return fmt::format(R"({{"model_type": "{}", "hidden_size": 64, "intermediate_size": 96,
       "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
-      "vocab_size": 100, "max_position_embeddings": 128{}}})", type, more);
+      "vocab_size": 100, "max_position_embeddings": 128{}}})",
+                     type, more);
 }
 
 Result<Graph> Build(const std::string& json) {
@@ -58,6 +60,24 @@ TEST(Decoder, SkippedPassesDoNotRun) {
   EXPECT_EQ(CountOps(*graph, "linear_gated"), 3);
 }
 
+TEST(Decoder, HeadNormsStandBeforeTheRotation) {
+  const auto file = ConfigFile::Parse(Config("llama", R"(, "head_dim": 32)"), "config.json");
+  ASSERT_TRUE(file.ok());
+  const auto config = (*FindArchitecture(*file))->parse_config(*file);
+  ASSERT_TRUE(config.ok()) << config.status().message();
+  auto graph = BuildDecoder(*config, {}, {.qk_norm = true});
+  ASSERT_TRUE(graph.ok()) << graph.status().message();
+  ASSERT_TRUE(RunPasses(*graph, {}).ok());
+  // The first norm, the last one, and two a layer, which no addition precedes.
+  EXPECT_EQ(CountOps(*graph, "rms_norm"), 2 + 3 * 2);
+  EXPECT_EQ(CountOps(*graph, "rotary_cache_write"), 3);
+  for (const OpNode& node : graph->nodes) {
+    if (!node.attributes.Has("eps") || !node.attributes.Has("head_dim")) continue;
+    EXPECT_EQ(node.attributes.Int("head_dim"), 32) << node.name;
+    EXPECT_EQ(graph->values[node.inputs[1]].dims, std::vector<Dim>{Dim::Constant(32)}) << node.name;
+  }
+}
+
 TEST(Decoder, TiedHeadIsOneWeight) {
   auto tied = Build(Config("llama", R"(, "tie_word_embeddings": true)"));
   auto untied = Build(Config("llama", R"(, "tie_word_embeddings": false)"));
@@ -85,7 +105,8 @@ TEST(Decoder, LengthDependentRopeIsMarked) {
 }
 
 TEST(Decoder, RefusesWhatItCannotRun) {
-  for (const char* more : {R"(, "hidden_act": "spline")", R"(, "rope_scaling": {"type": "spiral"})"}) {
+  for (const char* more :
+       {R"(, "hidden_act": "spline")", R"(, "rope_scaling": {"type": "spiral"})"}) {
     auto graph = Build(Config("llama", more));
     ASSERT_FALSE(graph.ok()) << more;
     EXPECT_EQ(graph.status().code(), StatusCode::kBadFile) << graph.status().message();

@@ -109,6 +109,22 @@ TEST(Golden, RmsNorm) {
   }
 }
 
+TEST(Golden, RmsNormOfEachHead) {
+  for (const JsonValue& golden : LoadCases("rms_norm_heads")) {
+    const int64_t head_dim = Int(golden, "head_dim");
+    const int64_t width = head_dim * Int(golden, "heads");
+    SCOPED_TRACE(width);
+    std::vector<float> x = Floats(golden, "x");
+    std::vector<float> weight = Floats(golden, "weight");
+    const Shape shape{static_cast<int64_t>(x.size()) / width, width};
+    const Attributes attributes{{"eps", Double(golden, "eps")}, {"head_dim", head_dim}};
+    const auto found = RunReference("rms_norm", attributes,
+                                    {AsOperand(x, shape), AsOperand(weight, {head_dim})}, shape);
+    const auto y = Floats(golden, "y");
+    ExpectNear(found, y, y, 8 * 0x1p-23);
+  }
+}
+
 TEST(Golden, RotaryTableOfEveryRopeType) {
   std::vector<std::string> types;
   for (const JsonValue& golden : LoadCases("rotary_table")) {

@@ -59,9 +59,8 @@ def v4_config(config):
 def write_folder(case, folder):
     """config.json, generation_config.json and the weights of one case."""
     shutil.rmtree(folder, ignore_errors=True)
-    kind = {"llama": transformers.LlamaConfig, "qwen2": transformers.Qwen2Config}[case.model_type]
-    settings = copy.deepcopy(case.settings)
-    model = transformers.AutoModelForCausalLM.from_config(kind(**settings), dtype=torch.float32)
+    config = transformers.AutoConfig.for_model(case.model_type, **copy.deepcopy(case.settings))
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     fill(model, case.seed)
     model = model.to(DTYPES[case.dtype])
     model.config.dtype = DTYPES[case.dtype]

@@ -18,6 +18,7 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 from transformers.models.cohere import modeling_cohere
 from transformers.models.gemma2 import modeling_gemma2
 from transformers.models.llama import modeling_llama
+from transformers.models.qwen3 import modeling_qwen3
 
 OUT = Path(__file__).resolve().parents[2] / "tests" / "goldens" / "ops"
 ACTIVATIONS = ["silu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "quick_gelu", "relu",
@@ -127,6 +128,19 @@ def make_rotaries():
     write("rotary", cases)
 
 
+def make_head_norms():
+    """q_norm and k_norm: Qwen3Attention normalizes [tokens, heads, head_dim] over the last axis."""
+    cases = []
+    for heads, head_dim in ((3, 24), (1, 40), (5, 7)):
+        norm = modeling_qwen3.Qwen3RMSNorm(head_dim, eps=1e-6)
+        torch.nn.init.normal_(norm.weight, 1, 0.3)
+        x = torch.randn(4, heads, head_dim) * 2
+        x[2, 0] *= 1e-2
+        cases.append({"heads": heads, "head_dim": head_dim, "eps": 1e-6, "x": numbers(x),
+                      "weight": numbers(norm.weight), "y": numbers(norm(x))})
+    write("rms_norm_heads", cases)
+
+
 class Heads:
     """What eager_attention_forward asks of its module."""
     training = False
@@ -170,6 +184,7 @@ def main():
     make_rotary_tables()
     make_rotaries()
     make_attentions()
+    make_head_norms()
 
 
 if __name__ == "__main__":

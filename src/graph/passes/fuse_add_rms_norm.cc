@@ -9,7 +9,7 @@ int FuseAddRmsNorm(Graph& graph) {
   int applied = 0;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     const OpNode& norm = graph.nodes[n];
-    if (norm.op->name != "rms_norm") continue;
+    if (norm.op->name != "rms_norm" || norm.attributes.Has("head_dim")) continue;
     const int producer = uses.producer(norm.inputs[0]);
     if (producer < 0 || graph.nodes[producer].op->name != "add") continue;
     // The fused node stands where the addition stood: the norm reads nothing later than the sum.

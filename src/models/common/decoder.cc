@@ -57,6 +57,14 @@ class DecoderBuilder {
     return builder_.Add1("rms_norm", name, {x, weight}, {{"eps", config_.rms_norm_eps}});
   }
 
+  // The same for each head of x [num_tokens, heads * head_dim] by itself.
+  ValueId HeadNorm(ValueId x, const std::string& name, const std::string& source) {
+    const int64_t head_dim = config_.head_dim;
+    const ValueId weight = builder_.Vector(name + ".weight", source + name + ".weight", head_dim);
+    return builder_.Add1("rms_norm", name, {x, weight},
+                         {{"eps", config_.rms_norm_eps}, {"head_dim", head_dim}});
+  }
+
   ValueId Linear(ValueId x, const std::string& name, const std::string& source, int64_t out,
                  int64_t in, bool bias, WeightSplit split) {
     const ValueId weight = builder_.Matrix(name + ".weight", source + ".weight", out, in, split);
@@ -98,6 +106,10 @@ class DecoderBuilder {
                        WeightSplit::kRows);
     const ValueId v = Linear(x, "v_proj", source + "v_proj", kv_heads * head_dim, hidden, bias,
                              WeightSplit::kRows);
+    if (options_.qk_norm) {
+      q = HeadNorm(q, "q_norm", source);
+      k = HeadNorm(k, "k_norm", source);
+    }
     const Attributes rotary = {{"head_dim", head_dim}};
     q = builder_.Add1("rotary", "q_rotary", {q, rotary_table_}, rotary);
     k = builder_.Add1("rotary", "k_rotary", {k, rotary_table_}, rotary);

@@ -13,6 +13,9 @@ struct DecoderOptions {
   bool qkv_bias = false;
   bool o_bias = false;
   bool mlp_bias = false;
+  // Each head of q and k goes through an rms_norm of its own before the rotation: weights
+  // `q_norm`, `k_norm` [head_dim] (Qwen3Attention).
+  bool qk_norm = false;
   // Keys that a query of the layer sees, itself included; 0: all.
   std::function<int64_t(int64_t layer)> window;
 };

@@ -1,4 +1,5 @@
-// rms_norm and add_rms_norm, float32, for every target of Highway. Workers divide the tokens.
+// rms_norm and add_rms_norm, float32, for every target of Highway. Workers divide the tokens, or
+// their heads.
 #include <cmath>
 
 #include "backends/cpu/kernel.h"
@@ -73,7 +74,9 @@ Norm NormOf(const OpCall& call, size_t weight_input) {
 void RmsNorm(const OpCall& call, const Worker& worker) {
   const Tensor& x = call.inputs[0].tensor;
   const Norm norm = NormOf(call, 1);
-  const Range rows = Split(static_cast<size_t>(x.shape[0]), worker);
+  // With head_dim a token holds several runs of n, each normalized by itself.
+  const Range rows = Split(
+      static_cast<size_t>(x.shape[0] * (x.shape[1] / call.inputs[1].tensor.shape[0])), worker);
   for (size_t row = rows.begin; row < rows.end; ++row) {
     const float* from = x.as<float>() + row * norm.n;
     ScaleRow(norm, from, SumOfSquares(from, nullptr, nullptr, norm.n),
@@ -95,7 +98,8 @@ void AddRmsNorm(const OpCall& call, const Worker& worker) {
 }
 
 void AddRows(CpuKernelTable& table) {
-  table.Add("rms_norm_f32", kIsaSuffix, "a token a worker", "rms_norm", kIsaFeatures, RmsNorm);
+  table.Add("rms_norm_f32", kIsaSuffix, "a token or head a worker", "rms_norm", kIsaFeatures,
+            RmsNorm);
   table.Add("add_rms_norm_f32", kIsaSuffix, "sum and norm in one pass", "add_rms_norm",
             kIsaFeatures, AddRmsNorm);
 }
