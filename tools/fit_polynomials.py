@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of src/backends/cpu/kernels/vector_math-inl.h and prints them with their error.
+"""Fits the polynomials of src/backends/cpu/kernels/vector_math-inl.h, with their errors.
 
-Needs mpmath. Each fit interpolates at Chebyshev nodes in high precision, which is within a small factor
-of the best polynomial; the coefficients are then rounded to float32, lowest power first.
+Needs mpmath. Each fit interpolates at Chebyshev nodes in high precision, which is within a small
+factor of the best polynomial; the coefficients are then rounded to float32, lowest power first.
 """
 import mpmath as mp
 

@@ -1,9 +1,10 @@
 // Linear kernels of the cpu backend against the machine's roofs, in turns in the same process:
 //   kernels_bench [--isa LEVEL] [--op NAME] [--kernel PART] [--rows M] [--rounds N] [--threads N]
 //
-// A row: one kernel over the matrices of a model's layer (qkv, o, gate and up, down), enough layers to
-// pass the caches by. Rows up to 16: GB/s of weights against the read stream. More: TFLOP/s against
-// the peak of the type that it multiplies in. The ratio is the median of (kernel / probe before it).
+// A row: one kernel over the matrices of a model's layer (qkv, o, gate and up, down), enough layers
+// to pass the caches by. Rows up to 16: GB/s of weights against the read stream. More: TFLOP/s
+// against the peak of the type that it multiplies in. The ratio is the median of (kernel / probe
+// before it).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -75,8 +76,11 @@ void AddCall(Bench& bench, const CpuKernel& kernel, int64_t rows, int64_t in,
   for (const int64_t out : outs) {
     Weight weight = *kernel.weight_format == WeightFormat::kPanel16
                         ? PlanPanel16(*kernel.weight_dtype, out, in)
-                        : Weight{.dtype = *kernel.weight_dtype, .rows = out, .cols = in,
-                                 .stride = in, .size_bytes = out * in * BytesOf(*kernel.weight_dtype)};
+                        : Weight{.dtype = *kernel.weight_dtype,
+                                 .rows = out,
+                                 .cols = in,
+                                 .stride = in,
+                                 .size_bytes = out * in * BytesOf(*kernel.weight_dtype)};
     call->weights.push_back(weight);
     size += static_cast<size_t>(weight.size_bytes);
   }
@@ -112,7 +116,8 @@ Bench MakeBench(const CpuKernel& kernel, const Shape2& shape, int64_t rows, doub
   double total = 0;
   while (total < bytes) {
     if (kernel.op == "linear_group") {
-      AddCall(bench, kernel, rows, shape.hidden, {shape.heads_dim, shape.kv_dim, shape.kv_dim}, random);
+      AddCall(bench, kernel, rows, shape.hidden, {shape.heads_dim, shape.kv_dim, shape.kv_dim},
+              random);
     } else if (kernel.op == "linear_gated") {
       AddCall(bench, kernel, rows, shape.hidden, {shape.ffn, shape.ffn}, random);
     } else {
@@ -133,8 +138,8 @@ Bench MakeBench(const CpuKernel& kernel, const Shape2& shape, int64_t rows, doub
   return bench;
 }
 
-// One thread is timed by its own processor time: fair on a machine that others use too. (The probe's
-// best sample is the roof then.)
+// One thread is timed by its own processor time: fair on a machine that others use too. (The
+// probe's best sample is the roof then.)
 double Now(bool alone) {
   timespec now{};
   clock_gettime(alone ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &now);
@@ -169,7 +174,7 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   Seconds(bench, kernel, pool);
   std::vector<double> ratios, rates;
   for (int round = 0; round < options.rounds; ++round) {
-    const ProbeRate probed = memory ? probe.ReadStream(pool, 60)
+    const ProbeRate probed = memory                             ? probe.ReadStream(pool, 60)
                              : kernel.compute_epsilon == 0x1p-7 ? probe.Bf16Peak(pool, 30)
                                                                 : probe.Fp32Peak(pool, 30);
     const double roof = pool.count() == 1 ? probed.best : probed.median;
@@ -180,7 +185,9 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   }
   fmt::print("{:<44} {:<5} M={:<4} {:>8.3f} {} {:>6.3f} of the {}\n", kernel.name, shape.name, rows,
              Median(rates), memory ? "GB/s   " : "TFLOP/s", Median(ratios),
-             memory ? "read stream" : kernel.compute_epsilon == 0x1p-7 ? "bf16 peak" : "fp32 peak");
+             memory                             ? "read stream"
+             : kernel.compute_epsilon == 0x1p-7 ? "bf16 peak"
+                                                : "fp32 peak");
   std::fflush(stdout);
 }
 
@@ -206,8 +213,8 @@ int Main(int argc, char** argv) {
   const Machine machine = DetectMachine({.gpus = false});
   ThreadPool pool(options.threads > 0 ? options.threads : machine.cpu.cores, machine.cpu.pin_order);
   NoticeList notices;
-  auto probe = RoofProbe::Create({.features = HostCpuFeatures(), .read_bytes = uint64_t{1} << 29},
-                                 notices);
+  auto probe =
+      RoofProbe::Create({.features = HostCpuFeatures(), .read_bytes = uint64_t{1} << 29}, notices);
   if (!probe.ok()) {
     fmt::print(stderr, "{}\n", probe.status().message());
     return 1;

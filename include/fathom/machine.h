@@ -17,10 +17,40 @@ namespace fathom {
 // neon, fp16, dotprod, i8mm, bf16, sve, sve2. A feature counts as present only where the operating
 // system saves its registers too.
 enum class CpuFeature : uint8_t {
-  kSse2, kSsse3, kSse41, kSse42, kPopcnt, kAvx, kF16c, kFma, kBmi1, kBmi2, kAvx2, kAvxVnni,
-  kAvxVnniInt8, kAvx512f, kAvx512cd, kAvx512bw, kAvx512dq, kAvx512vl, kAvx512Vbmi, kAvx512Vbmi2,
-  kAvx512Vnni, kAvx512Bf16, kAvx512Fp16, kAmxTile, kAmxInt8, kAmxBf16, kAmxFp16,
-  kNeon, kFp16, kDotprod, kI8mm, kBf16, kSve, kSve2
+  kSse2,
+  kSsse3,
+  kSse41,
+  kSse42,
+  kPopcnt,
+  kAvx,
+  kF16c,
+  kFma,
+  kBmi1,
+  kBmi2,
+  kAvx2,
+  kAvxVnni,
+  kAvxVnniInt8,
+  kAvx512f,
+  kAvx512cd,
+  kAvx512bw,
+  kAvx512dq,
+  kAvx512vl,
+  kAvx512Vbmi,
+  kAvx512Vbmi2,
+  kAvx512Vnni,
+  kAvx512Bf16,
+  kAvx512Fp16,
+  kAmxTile,
+  kAmxInt8,
+  kAmxBf16,
+  kAmxFp16,
+  kNeon,
+  kFp16,
+  kDotprod,
+  kI8mm,
+  kBf16,
+  kSve,
+  kSve2
 };
 inline constexpr int kCpuFeatureCount = static_cast<int>(CpuFeature::kSve2) + 1;
 
@@ -96,8 +126,8 @@ struct CpuInfo {
   // threads that spin at a barrier use all of their time, and one thread too many stops all for the
   // rest of a quota period.
   int cores = 1;
-  int logical_cpus = 1;      // CPUs in the affinity mask
-  double quota_cores = 0;    // 0: no quota
+  int logical_cpus = 1;        // CPUs in the affinity mask
+  double quota_cores = 0;      // 0: no quota
   std::vector<int> pin_order;  // CPUs to pin threads to: one of each physical core first
   CpuFeatures features;
   std::vector<CacheInfo> caches;
@@ -136,7 +166,7 @@ struct Roofs {
   std::string isa;  // the level measured
   int threads = 0;
   std::string read_stream_variant, fp32_unit, bf16_unit, int8_unit;  // which code was fastest
-  uint64_t read_stream_bytes = 0;                                   // read over and over
+  uint64_t read_stream_bytes = 0;                                    // read over and over
   // What fewer threads read: {threads, GB/s}.
   std::vector<std::pair<int, double>> read_stream_by_threads;
   friend bool operator==(const Roofs&, const Roofs&) = default;

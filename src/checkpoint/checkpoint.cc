@@ -154,9 +154,7 @@ void Checkpoint::WillNeed(const CheckpointTensor& tensor) const {
   files_[tensor.file_index].WillNeed(tensor.offset, tensor.size_bytes);
 }
 
-void Checkpoint::Drop(const CheckpointTensor& tensor) const {
-  Drop(tensor, 0, tensor.size_bytes);
-}
+void Checkpoint::Drop(const CheckpointTensor& tensor) const { Drop(tensor, 0, tensor.size_bytes); }
 
 void Checkpoint::Drop(const CheckpointTensor& tensor, uint64_t offset, uint64_t size) const {
   files_[tensor.file_index].Drop(tensor.offset + offset, size);

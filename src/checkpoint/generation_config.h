@@ -53,7 +53,8 @@ struct GenerationConfig {
   // Processors of the logits.
   std::optional<double> guidance_scale;
   std::optional<std::vector<SequenceBias>> sequence_bias;
-  std::optional<double> encoder_repetition_penalty;  // `generate` takes the prompt as encoder's input
+  std::optional<double>
+      encoder_repetition_penalty;  // `generate` takes the prompt as encoder's input
   std::optional<double> repetition_penalty;
   std::optional<int64_t> no_repeat_ngram_size;
   std::optional<int64_t> encoder_no_repeat_ngram_size;

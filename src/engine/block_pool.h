@@ -18,8 +18,9 @@ class BlockPool {
   int64_t size() const { return num_blocks_; }
   bool shared(int32_t block) const { return references_[block] > 1; }
 
-  // There is a free block. The one that was freed last comes first, and one that was never used only
-  // where there is no other: a cache that is never full touches few pages, and its books are small.
+  // There is a free block. The one that was freed last comes first, and one that was never used
+  // only where there is no other: a cache that is never full touches few pages, and its books are
+  // small.
   int32_t Allocate() {
     FATHOM_CHECK(free_count() > 0);
     if (free_.empty()) {

@@ -24,8 +24,8 @@ struct Bit {
   CpuFeature feature;
   int word;  // AT_HWCAP or AT_HWCAP2
   int bit;
-  std::string_view name;    // Linux's
-  const char* apple_name;   // macOS's sysctl; null: no Apple CPU has it
+  std::string_view name;   // Linux's
+  const char* apple_name;  // macOS's sysctl; null: no Apple CPU has it
 };
 
 // Bits of linux/arch/arm64/include/uapi/asm/hwcap.h.
@@ -100,7 +100,7 @@ void DetectCpuArm(const std::string& root, Machine& machine) {
   const std::string cpuinfo = ReadSystemFile(root + "/proc/cpuinfo").value_or("");
   const int implementer = CpuinfoField(cpuinfo, "CPU implementer");
   const int part = CpuinfoField(cpuinfo, "CPU part");
-  cpu.vendor = implementer == 0x41   ? "Arm"
+  cpu.vendor = implementer == 0x41 ? "Arm"
                : implementer == 0x61 ? "Apple"
                : implementer == 0xC0 ? "Ampere"
                : implementer == 0x51 ? "Qualcomm"

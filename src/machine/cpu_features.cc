@@ -10,18 +10,18 @@ namespace {
 using enum CpuFeature;
 
 constexpr std::array<std::string_view, kCpuFeatureCount> kNames = {
-    "sse2",        "ssse3",        "sse4_1",      "sse4_2",      "popcnt",   "avx",      "f16c",
-    "fma",         "bmi1",         "bmi2",        "avx2",        "avx_vnni", "avx_vnni_int8",
-    "avx512f",     "avx512cd",     "avx512bw",    "avx512dq",    "avx512vl", "avx512vbmi",
-    "avx512_vbmi2", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8", "amx_bf16",
-    "amx_fp16",    "neon",         "fp16",        "dotprod",     "i8mm",     "bf16",     "sve",
-    "sve2"};
+    "sse2",          "ssse3",        "sse4_1",      "sse4_2",      "popcnt",      "avx",
+    "f16c",          "fma",          "bmi1",        "bmi2",        "avx2",        "avx_vnni",
+    "avx_vnni_int8", "avx512f",      "avx512cd",    "avx512bw",    "avx512dq",    "avx512vl",
+    "avx512vbmi",    "avx512_vbmi2", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile",
+    "amx_int8",      "amx_bf16",     "amx_fp16",    "neon",        "fp16",        "dotprod",
+    "i8mm",          "bf16",         "sve",         "sve2"};
 
 // What each level adds, and which part of that makes a CPU one of the level.
 constexpr CpuFeatures kBaselineSet = {kSse2, kNeon};
 constexpr CpuFeatures kAvx2Required = {kAvx2, kFma, kF16c, kBmi1, kBmi2};
-constexpr CpuFeatures kAvx2Set = {kSse2, kSsse3, kSse41, kSse42,   kPopcnt,     kAvx, kF16c,
-                                  kFma,  kBmi1,  kBmi2,  kAvx2, kAvxVnni, kAvxVnniInt8};
+constexpr CpuFeatures kAvx2Set = {kSse2, kSsse3, kSse41, kSse42, kPopcnt,  kAvx,        kF16c,
+                                  kFma,  kBmi1,  kBmi2,  kAvx2,  kAvxVnni, kAvxVnniInt8};
 constexpr CpuFeatures kAvx512Required = {kAvx512f, kAvx512cd, kAvx512bw, kAvx512dq, kAvx512vl};
 constexpr CpuFeatures kAvx512Set = {kAvx512f,    kAvx512cd,   kAvx512bw,    kAvx512dq,
                                     kAvx512vl,   kAvx512Vbmi, kAvx512Vbmi2, kAvx512Vnni,
@@ -77,22 +77,32 @@ Result<Isa> ParseIsa(std::string_view name) {
 
 CpuFeatures FeaturesRequired(Isa isa) {
   switch (isa) {
-    case Isa::kBaseline: return {};
-    case Isa::kAvx2: return kAvx2Required;
-    case Isa::kAvx512: return kAvx2Required | kAvx512Required;
-    case Isa::kAmx: return kAvx2Required | kAvx512Required | kAmxRequired;
-    case Isa::kNeon: return {kNeon};
+    case Isa::kBaseline:
+      return {};
+    case Isa::kAvx2:
+      return kAvx2Required;
+    case Isa::kAvx512:
+      return kAvx2Required | kAvx512Required;
+    case Isa::kAmx:
+      return kAvx2Required | kAvx512Required | kAmxRequired;
+    case Isa::kNeon:
+      return {kNeon};
   }
   return {};
 }
 
 CpuFeatures FeaturesOfLevel(Isa isa) {
   switch (isa) {
-    case Isa::kBaseline: return kBaselineSet;
-    case Isa::kAvx2: return kAvx2Set;
-    case Isa::kAvx512: return kAvx2Set | kAvx512Set;
-    case Isa::kAmx: return kAvx2Set | kAvx512Set | kAmxSet;
-    case Isa::kNeon: return kNeonSet;
+    case Isa::kBaseline:
+      return kBaselineSet;
+    case Isa::kAvx2:
+      return kAvx2Set;
+    case Isa::kAvx512:
+      return kAvx2Set | kAvx512Set;
+    case Isa::kAmx:
+      return kAvx2Set | kAvx512Set | kAmxSet;
+    case Isa::kNeon:
+      return kNeonSet;
   }
   return {};
 }
@@ -111,9 +121,9 @@ Result<CpuFeatures> FeaturesAllowed(CpuFeatures features, Isa isa) {
   for (const Isa other : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kAmx, Isa::kNeon}) {
     if (features.HasAll(FeaturesRequired(other))) present.push_back(IsaName(other));
   }
-  return Status::Usage(
-      "--isa", fmt::format("{}: this machine lacks {}", IsaName(isa), missing.ToString()),
-      fmt::format("it has {}", Join(present, ", ")));
+  return Status::Usage("--isa",
+                       fmt::format("{}: this machine lacks {}", IsaName(isa), missing.ToString()),
+                       fmt::format("it has {}", Join(present, ", ")));
 }
 
 }  // namespace fathom

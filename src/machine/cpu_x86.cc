@@ -37,9 +37,9 @@ uint64_t ReadXcr0() {
   return (uint64_t{high} << 32) | low;
 }
 
-constexpr uint64_t kXcr0Avx = 0x6;           // SSE and AVX state
-constexpr uint64_t kXcr0Avx512 = 0xE6;       // and the masks, the upper halves, the upper 16
-constexpr uint64_t kXcr0Amx = 0x60000;       // tile configuration and tile data
+constexpr uint64_t kXcr0Avx = 0x6;      // SSE and AVX state
+constexpr uint64_t kXcr0Avx512 = 0xE6;  // and the masks, the upper halves, the upper 16
+constexpr uint64_t kXcr0Amx = 0x60000;  // tile configuration and tile data
 
 enum class State { kNone, kAvx, kAvx512, kAmx };
 
@@ -92,10 +92,14 @@ struct OsSupport {
 
   bool Has(State state) const {
     switch (state) {
-      case State::kNone: return true;
-      case State::kAvx: return avx;
-      case State::kAvx512: return avx512;
-      case State::kAmx: return amx;
+      case State::kNone:
+        return true;
+      case State::kAvx:
+        return avx;
+      case State::kAvx512:
+        return avx512;
+      case State::kAmx:
+        return amx;
     }
     return false;
   }
@@ -120,10 +124,14 @@ OsSupport AskOs() {
 
 std::string_view StateEvidence(State state) {
   switch (state) {
-    case State::kNone: return "";
-    case State::kAvx: return "; xcr0 bits 1-2";
-    case State::kAvx512: return "; xcr0 bits 1-2, 5-7";
-    case State::kAmx: return "; xcr0 bits 17-18; arch_prctl(ARCH_REQ_XCOMP_PERM) granted";
+    case State::kNone:
+      return "";
+    case State::kAvx:
+      return "; xcr0 bits 1-2";
+    case State::kAvx512:
+      return "; xcr0 bits 1-2, 5-7";
+    case State::kAmx:
+      return "; xcr0 bits 17-18; arch_prctl(ARCH_REQ_XCOMP_PERM) granted";
   }
   return "";
 }

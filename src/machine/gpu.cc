@@ -117,9 +117,9 @@ GpuInfo DescribeCuda(const CudaDriver& cuda, const Nvml& nvml, int device) {
   cuda.attribute(&gpu.multiprocessors, kAttributeMultiprocessors, device);
   gpu.compute_capability = fmt::format("{}.{}", major, minor);
   cuda.version(&cuda_version);
-  gpu.driver = fmt::format("{}{}CUDA {}.{}", nvml.DriverVersion(),
-                           nvml.DriverVersion().empty() ? "" : ", ", cuda_version / 1000,
-                           cuda_version % 1000 / 10);
+  gpu.driver =
+      fmt::format("{}{}CUDA {}.{}", nvml.DriverVersion(), nvml.DriverVersion().empty() ? "" : ", ",
+                  cuda_version / 1000, cuda_version % 1000 / 10);
   text = {};
   if (cuda.bus_id(text.data(), static_cast<int>(text.size() - 1), device) == 0) {
     gpu.usable_bytes = nvml.FreeBytes(text.data());
@@ -164,9 +164,9 @@ std::string DetectCuda(Machine& machine) {
 // time.
 std::string DetectMps(Machine& machine) {
   void* metal = dlopen("/System/Library/Frameworks/Metal.framework/Metal", RTLD_NOW | RTLD_LOCAL);
-  const auto create = metal == nullptr ? nullptr
-                                       : reinterpret_cast<id (*)()>(
-                                             dlsym(metal, "MTLCreateSystemDefaultDevice"));
+  const auto create =
+      metal == nullptr ? nullptr
+                       : reinterpret_cast<id (*)()>(dlsym(metal, "MTLCreateSystemDefaultDevice"));
   if (create == nullptr) return "none: Metal.framework cannot be loaded";
   const id device = create();
   if (device == nullptr) return "none: MTLCreateSystemDefaultDevice returns no device";

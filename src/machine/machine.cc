@@ -73,8 +73,8 @@ void DetectCores(const std::string& root, const std::vector<int>& affinity, Mach
   }
   cpu.cores = static_cast<int>(cores_seen.size());
   cpu.logical_cpus = static_cast<int>(affinity.size());
-  std::string evidence = fmt::format("sched_getaffinity: {} CPUs on {} physical cores",
-                                     cpu.logical_cpus, cpu.cores);
+  std::string evidence =
+      fmt::format("sched_getaffinity: {} CPUs on {} physical cores", cpu.logical_cpus, cpu.cores);
   if (affinity.empty()) {
     cpu.cores = PhysicalCoresWithoutAffinity();
     cpu.logical_cpus = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
@@ -86,8 +86,8 @@ void DetectCores(const std::string& root, const std::vector<int>& affinity, Mach
     cpu.quota_cores = quota->cores;
     const int whole = std::max(1, static_cast<int>(std::min(quota->cores + kQuotaSlack, 1e6)));
     cpu.cores = std::min(cpu.cores, whole);
-    evidence += fmt::format("; quota of {:.2f} cores, rounded down ({})", quota->cores,
-                            quota->evidence);
+    evidence +=
+        fmt::format("; quota of {:.2f} cores, rounded down ({})", quota->cores, quota->evidence);
   }
   AddEvidence(machine, "cpu.cores", std::move(evidence));
 }

@@ -85,14 +85,22 @@ constexpr X86Row kAmd[] = {
 
 std::string_view IntelClass(Generation generation) {
   switch (generation) {
-    case Generation::kAmxFp16: return "Granite Rapids-class";
-    case Generation::kAmx: return "Sapphire Rapids-class";
-    case Generation::kAvx512Bf16: return "Cooper Lake-class";
-    case Generation::kAvx512Vnni: return "Cascade Lake-class";
-    case Generation::kAvx512: return "Skylake-SP-class";
-    case Generation::kAvx2: return "Haswell-class";
-    case Generation::kAvx: return "Sandy Bridge-class";
-    case Generation::kSse: return "";
+    case Generation::kAmxFp16:
+      return "Granite Rapids-class";
+    case Generation::kAmx:
+      return "Sapphire Rapids-class";
+    case Generation::kAvx512Bf16:
+      return "Cooper Lake-class";
+    case Generation::kAvx512Vnni:
+      return "Cascade Lake-class";
+    case Generation::kAvx512:
+      return "Skylake-SP-class";
+    case Generation::kAvx2:
+      return "Haswell-class";
+    case Generation::kAvx:
+      return "Sandy Bridge-class";
+    case Generation::kSse:
+      return "";
   }
   return "";
 }
@@ -108,17 +116,17 @@ struct ArmRow {
 };
 
 constexpr ArmRow kArm[] = {
-    {0x41, 0xD03, "Cortex-A53"},   {0x41, 0xD05, "Cortex-A55"},   {0x41, 0xD07, "Cortex-A57"},
-    {0x41, 0xD08, "Cortex-A72"},   {0x41, 0xD0B, "Cortex-A76"},   {0x41, 0xD0C, "Neoverse N1"},
-    {0x41, 0xD40, "Neoverse V1"},  {0x41, 0xD41, "Cortex-A78"},   {0x41, 0xD44, "Cortex-X1"},
-    {0x41, 0xD47, "Cortex-A710"},  {0x41, 0xD48, "Cortex-X2"},    {0x41, 0xD49, "Neoverse N2"},
-    {0x41, 0xD4D, "Cortex-A715"},  {0x41, 0xD4E, "Cortex-X3"},    {0x41, 0xD4F, "Neoverse V2"},
-    {0x41, 0xD80, "Cortex-A520"},  {0x41, 0xD81, "Cortex-A720"},  {0x41, 0xD82, "Cortex-X4"},
+    {0x41, 0xD03, "Cortex-A53"},    {0x41, 0xD05, "Cortex-A55"},  {0x41, 0xD07, "Cortex-A57"},
+    {0x41, 0xD08, "Cortex-A72"},    {0x41, 0xD0B, "Cortex-A76"},  {0x41, 0xD0C, "Neoverse N1"},
+    {0x41, 0xD40, "Neoverse V1"},   {0x41, 0xD41, "Cortex-A78"},  {0x41, 0xD44, "Cortex-X1"},
+    {0x41, 0xD47, "Cortex-A710"},   {0x41, 0xD48, "Cortex-X2"},   {0x41, 0xD49, "Neoverse N2"},
+    {0x41, 0xD4D, "Cortex-A715"},   {0x41, 0xD4E, "Cortex-X3"},   {0x41, 0xD4F, "Neoverse V2"},
+    {0x41, 0xD80, "Cortex-A520"},   {0x41, 0xD81, "Cortex-A720"}, {0x41, 0xD82, "Cortex-X4"},
     {0x41, 0xD83, "Neoverse V3AE"}, {0x41, 0xD84, "Neoverse V3"}, {0x41, 0xD85, "Cortex-X925"},
-    {0x41, 0xD87, "Cortex-A725"},  {0x41, 0xD8E, "Neoverse N3"},  {0xC0, 0xAC3, "Ampere-1"},
-    {0xC0, 0xAC4, "Ampere-1A"},    {0x61, 0x022, "Apple M1"},     {0x61, 0x023, "Apple M1"},
-    {0x61, 0x024, "Apple M1"},     {0x61, 0x025, "Apple M1"},     {0x61, 0x028, "Apple M1"},
-    {0x61, 0x029, "Apple M1"},     {0x61, 0x032, "Apple M2"},     {0x61, 0x033, "Apple M2"},
+    {0x41, 0xD87, "Cortex-A725"},   {0x41, 0xD8E, "Neoverse N3"}, {0xC0, 0xAC3, "Ampere-1"},
+    {0xC0, 0xAC4, "Ampere-1A"},     {0x61, 0x022, "Apple M1"},    {0x61, 0x023, "Apple M1"},
+    {0x61, 0x024, "Apple M1"},      {0x61, 0x025, "Apple M1"},    {0x61, 0x028, "Apple M1"},
+    {0x61, 0x029, "Apple M1"},      {0x61, 0x032, "Apple M2"},    {0x61, 0x033, "Apple M2"},
     {0x51, 0x001, "Oryon"},
 };
 

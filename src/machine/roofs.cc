@@ -42,10 +42,10 @@ uint64_t NextRandom(uint64_t& state) {  // splitmix64 (Steele, Lea, Flood 2014)
 }
 
 std::vector<ReadVariant> ReadVariants() {
-  return {{1, Prefetch::kNone, 0},   {2, Prefetch::kNone, 0},   {4, Prefetch::kNone, 0},
-          {8, Prefetch::kNone, 0},   {1, Prefetch::kT0, 4096},  {1, Prefetch::kT1, 4096},
-          {2, Prefetch::kT1, 4096},  {4, Prefetch::kT0, 2048},  {4, Prefetch::kT0, 4096},
-          {4, Prefetch::kT1, 2048},  {4, Prefetch::kT1, 4096},  {8, Prefetch::kT1, 4096}};
+  return {{1, Prefetch::kNone, 0},  {2, Prefetch::kNone, 0},  {4, Prefetch::kNone, 0},
+          {8, Prefetch::kNone, 0},  {1, Prefetch::kT0, 4096}, {1, Prefetch::kT1, 4096},
+          {2, Prefetch::kT1, 4096}, {4, Prefetch::kT0, 2048}, {4, Prefetch::kT0, 4096},
+          {4, Prefetch::kT1, 2048}, {4, Prefetch::kT1, 4096}, {8, Prefetch::kT1, 4096}};
 }
 
 std::string Describe(const ReadKernel& kernel, const ReadVariant& variant) {

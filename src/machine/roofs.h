@@ -20,8 +20,8 @@ struct ProbeRate {
 };
 
 struct RoofProbeOptions {
-  CpuFeatures features;          // the code may use these, and the host must have them
-  uint64_t usable_bytes = 0;     // of memory; 0: plenty. The read buffer takes at most a quarter
+  CpuFeatures features;       // the code may use these, and the host must have them
+  uint64_t usable_bytes = 0;  // of memory; 0: plenty. The read buffer takes at most a quarter
   uint64_t read_bytes = uint64_t{1} << 30;
 };
 

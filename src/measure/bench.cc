@@ -291,7 +291,10 @@ Result<std::vector<BenchRow>> BenchModel(std::shared_ptr<const Model> model,
   FATHOM_ASSIGN(const auto engine, Engine::Create(model, &notices));
   std::vector<BenchRow> rows;
   for (const std::string& phase : options.phases) {
-    const std::vector<int64_t> defaults = {phase == "prefill" ? 512 : 128};
+    // What fits a model of a short context; a run of decode needs room to go on.
+    const int64_t most = model->context_length() - (phase == "prefill" ? 1 : 128);
+    const std::vector<int64_t> defaults = {
+        std::clamp<int64_t>(phase == "prefill" ? 512 : 128, 1, std::max<int64_t>(most, 1))};
     for (const int64_t context : options.contexts.empty() ? defaults : options.contexts) {
       for (const int64_t batch : options.batches) {
         BenchRow row{.phase = phase, .shape = shape, .dtype = model->options().dtype};

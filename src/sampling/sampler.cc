@@ -100,9 +100,7 @@ int32_t Argmax(std::span<const float> logits) {
   return static_cast<int32_t>(std::ranges::find(logits, MaxOf(logits)) - logits.begin());
 }
 
-int32_t Argmax(const ScoreRow& row) {
-  return row.id(Argmax(row.scores()));
-}
+int32_t Argmax(const ScoreRow& row) { return row.id(Argmax(row.scores())); }
 
 Result<TokenDistribution> ComputeDistribution(std::span<const float> logits,
                                               const SamplingParams& params,

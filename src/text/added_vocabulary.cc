@@ -88,9 +88,9 @@ bool TokenTrie::Insert(std::string_view text, int32_t id) {
         only_first_byte_ = byte;
       } else {
         auto& children = nodes_[node].children;
-        const auto place = std::lower_bound(
-            children.begin(), children.end(), byte,
-            [](const auto& other, uint8_t b) { return other.first < b; });
+        const auto place =
+            std::lower_bound(children.begin(), children.end(), byte,
+                             [](const auto& other, uint8_t b) { return other.first < b; });
         children.insert(place, {byte, child});
       }
     }
@@ -164,9 +164,9 @@ Status AddedVocabulary::RebuildTries() {
     TokenTrie& trie = token.normalized ? normalized_trie_ : plain_trie_;
     has_special_normalized_ |= token.normalized && IsSpecialString(token.content);
     if (text.empty() || !trie.Insert(text, id)) {
-      return Status::BadFile("", "added_tokens", fmt::format("\"{}\"", token.content),
-                             text.empty() ? "normalizes to nothing"
-                                          : "normalizes to the same text as another one");
+      return Status::BadFile(
+          "", "added_tokens", fmt::format("\"{}\"", token.content),
+          text.empty() ? "normalizes to nothing" : "normalizes to the same text as another one");
     }
   }
   return Status::Ok();

@@ -27,17 +27,15 @@ std::string_view WithoutFast(std::string_view name) {
 
 const ModelTypeRow* FindModelType(std::string_view model_type) {
   const ModelTypeRow* end = kModelTypes + kModelTypesCount;
-  const auto* row = std::find_if(kModelTypes, end, [&](const ModelTypeRow& r) {
-    return r.model_type == model_type;
-  });
+  const auto* row = std::find_if(kModelTypes, end,
+                                 [&](const ModelTypeRow& r) { return r.model_type == model_type; });
   return row == end ? nullptr : row;
 }
 
 const TokenizerClassRow* FindClass(std::string_view name) {
   const TokenizerClassRow* end = kTokenizerClasses + kTokenizerClassesCount;
-  const auto* row = std::find_if(kTokenizerClasses, end, [&](const TokenizerClassRow& r) {
-    return r.name == name;
-  });
+  const auto* row = std::find_if(kTokenizerClasses, end,
+                                 [&](const TokenizerClassRow& r) { return r.name == name; });
   return row == end ? nullptr : row;
 }
 
@@ -165,9 +163,8 @@ Status TokenSettings::ReadExtraList(const JsonValue& list, bool typed) {
 Status TokenSettings::ReadConfig(const JsonValue& config) {
   if (!config.is_object()) return Status::Ok();
   const JsonValue* extra = config.Find("extra_special_tokens");
-  const bool has_extra =
-      extra != nullptr && ((extra->is_array() && !extra->as_array().empty()) ||
-                           (extra->is_object() && !extra->as_object().empty()));
+  const bool has_extra = extra != nullptr && ((extra->is_array() && !extra->as_array().empty()) ||
+                                              (extra->is_object() && !extra->as_object().empty()));
   if (!has_extra && config.Find("additional_special_tokens") != nullptr) {
     extra = config.Find("additional_special_tokens");
   }
@@ -241,8 +238,7 @@ Status TokenSettings::ReadAddedTokensFile(const JsonValue& file) {
                              fmt::format("is a {}", index.TypeName()), "and must be an integer");
     }
     const bool special = is_special(content);
-    AddByIndex(index.as_int(),
-               {.content = content, .normalized = !special, .special = special});
+    AddByIndex(index.as_int(), {.content = content, .normalized = !special, .special = special});
   }
   return Status::Ok();
 }
@@ -418,9 +414,9 @@ std::string ChooseTokenizerClass(const FolderFiles& files, std::string_view toke
   }
   // The folder's class against the one that belongs to the model type.
   if (!has_auto_map && !hub.empty() && row != nullptr && registered != WithoutFast(hub)) {
-    const bool registered_is_general =
-        registered == kBackend || registered == "PythonBackend" ||
-        registered == "PreTrainedTokenizer" || registered == "MistralCommonBackend";
+    const bool registered_is_general = registered == kBackend || registered == "PythonBackend" ||
+                                       registered == "PreTrainedTokenizer" ||
+                                       registered == "MistralCommonBackend";
     if (registered_is_general) return std::string(kBackend);
     return ResolveClass(wrong_hub_class ? registered : hub);
   }

@@ -29,8 +29,8 @@ struct FastScratch {
   ShortWordCache short_words;
   LongWordCache long_words;
   MergeScratch merge;
-  std::string written;       // a word in the byte-level alphabet
-  std::string with_space;    // a text behind its prefix space
+  std::string written;     // a word in the byte-level alphabet
+  std::string with_space;  // a text behind its prefix space
   std::vector<PatternSpan> spans;
   // The ids of the running call. Grown by hand: one check a word.
   std::vector<int32_t> ids;

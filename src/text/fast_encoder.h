@@ -65,7 +65,7 @@ class FastEncoder {
   bool byte_words_ = false;  // words are raw bytes
   bool add_prefix_space_ = false;
   bool isolate_digits_ = false;
-  ScanFunction scan_ = nullptr;     // where the pattern is known
+  ScanFunction scan_ = nullptr;       // where the pattern is known
   std::unique_ptr<Pattern> pattern_;  // where it is not
   std::string description_;
 };

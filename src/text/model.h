@@ -57,7 +57,7 @@ class StringPool {
 
 // The object "model" of a tokenizer.json; its large members are read without a tree.
 struct ModelJson {
-  JsonValue fields;  // all but vocab (where it is an object) and merges
+  JsonValue fields;       // all but vocab (where it is an object) and merges
   StringPool pool;        // of vocab
   StringPool merge_pool;  // of merges
   bool has_vocab = false;

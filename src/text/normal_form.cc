@@ -74,11 +74,9 @@ void Reorder(std::vector<Unit>& units) {
     }
     size_t end = i;
     while (end < units.size() && units[end].combining_class != 0) ++end;
-    std::stable_sort(units.begin() + static_cast<ptrdiff_t>(i),
-                     units.begin() + static_cast<ptrdiff_t>(end),
-                     [](const Unit& a, const Unit& b) {
-                       return a.combining_class < b.combining_class;
-                     });
+    std::stable_sort(
+        units.begin() + static_cast<ptrdiff_t>(i), units.begin() + static_cast<ptrdiff_t>(end),
+        [](const Unit& a, const Unit& b) { return a.combining_class < b.combining_class; });
     i = end;
   }
 }

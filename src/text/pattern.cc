@@ -69,10 +69,14 @@ ClassTest PropertyTest(std::string_view name) {
 
 ClassTest LetterClassTest(char letter) {
   switch (letter) {
-    case 's': return {.flag = kRegexSpace};
-    case 'd': return {.flag = kRegexDigit};
-    case 'w': return {.flag = kRegexWord};
-    default: return {};
+    case 's':
+      return {.flag = kRegexSpace};
+    case 'd':
+      return {.flag = kRegexDigit};
+    case 'w':
+      return {.flag = kRegexWord};
+    default:
+      return {};
   }
 }
 
@@ -206,8 +210,10 @@ Result<Pattern> Pattern::FromJson(const JsonValue& json, std::string_view name,
 }
 
 Status Pattern::TooManySteps() const {
-  return Status::RunTime(fmt::format("the tokenizer's pattern \"{}\" needs too many steps on this "
-                                     "text", expression_.substr(0, 200)));
+  return Status::RunTime(
+      fmt::format("the tokenizer's pattern \"{}\" needs too many steps on this "
+                  "text",
+                  expression_.substr(0, 200)));
 }
 
 Status Pattern::Next(Search& search, size_t start, bool* found, PatternSpan* match) const {
@@ -248,7 +254,7 @@ Status Pattern::FindSpans(std::string_view text, PatternBudget& budget,
     return Status::Ok();
   }
   Search search(text, budget);
-  size_t previous_end = 0;            // of the spans appended
+  size_t previous_end = 0;  // of the spans appended
   size_t last_match_end = SIZE_MAX;
   size_t start = 0;
   while (start <= text.size()) {
@@ -274,11 +280,11 @@ Status Pattern::FindSpans(std::string_view text, PatternBudget& budget,
 Result<SplitBehavior> SplitBehaviorFromJson(const JsonValue& json, const std::string& field,
                                             bool required) {
   const std::optional<size_t> isolated = required ? std::nullopt : std::optional<size_t>(1);
-  FATHOM_ASSIGN(const size_t index,
-                JsonFields(json, field).OneOf("behavior",
-                                              {"Removed", "Isolated", "MergedWithPrevious",
-                                               "MergedWithNext", "Contiguous"},
-                                              isolated));
+  FATHOM_ASSIGN(const size_t index, JsonFields(json, field)
+                                        .OneOf("behavior",
+                                               {"Removed", "Isolated", "MergedWithPrevious",
+                                                "MergedWithNext", "Contiguous"},
+                                               isolated));
   return static_cast<SplitBehavior>(index);
 }
 
@@ -312,12 +318,15 @@ void ApplyBehavior(SplitBehavior behavior, std::vector<PatternSpan>& spans) {
     case SplitBehavior::kRemoved:
       std::erase_if(spans, [](const PatternSpan& span) { return span.is_match; });
       break;
-    case SplitBehavior::kIsolated: break;
-    case SplitBehavior::kContiguous:
-      spans = Fold(spans, [](bool is_match, bool previous) { return is_match == previous; },
-                   grow_end);
+    case SplitBehavior::kIsolated:
       break;
-    case SplitBehavior::kMergedWithPrevious: spans = Fold(spans, new_match, grow_end); break;
+    case SplitBehavior::kContiguous:
+      spans = Fold(
+          spans, [](bool is_match, bool previous) { return is_match == previous; }, grow_end);
+      break;
+    case SplitBehavior::kMergedWithPrevious:
+      spans = Fold(spans, new_match, grow_end);
+      break;
     case SplitBehavior::kMergedWithNext:
       std::reverse(spans.begin(), spans.end());
       spans = Fold(spans, new_match, grow_begin);

@@ -97,10 +97,14 @@ struct Gpt2Scanner {
     if (q < end) {
       const ScanClasses::Found found = classes.At(q);
       switch (found.scan_class) {
-        case kScanLetter: return classes.SkipLetters(q, end);
-        case kScanNumber: return classes.SkipRun<kScanNumber>(q + found.size_bytes, end);
-        case kScanOther: return classes.SkipRun<kScanOther>(q + found.size_bytes, end);
-        default: break;
+        case kScanLetter:
+          return classes.SkipLetters(q, end);
+        case kScanNumber:
+          return classes.SkipRun<kScanNumber>(q + found.size_bytes, end);
+        case kScanOther:
+          return classes.SkipRun<kScanOther>(q + found.size_bytes, end);
+        default:
+          break;
       }
     }
     return ScanSpaces(classes, p, end);

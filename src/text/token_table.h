@@ -19,8 +19,8 @@ class TokenTable {
  public:
   // Takes the entries of a file. kBadFile: an id that is negative, beyond 2^31 - 2 or given twice.
   // A repeated string keeps its last id, as in serde's maps.
-  static Result<TokenTable> Make(
-      StringPool pool, const std::vector<std::pair<StringPool::Ref, int64_t>>& entries);
+  static Result<TokenTable> Make(StringPool pool,
+                                 const std::vector<std::pair<StringPool::Ref, int64_t>>& entries);
 
   // The id, or -1.
   int32_t Find(std::string_view token) const {

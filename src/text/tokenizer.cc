@@ -142,8 +142,8 @@ Result<std::vector<int32_t>> Tokenizer::Impl::Encode(std::string_view text,
     if (span.id >= 0) {
       call.ids.push_back(span.id);
     } else if (status.ok()) {
-      status = EncodePlainSpan(text.substr(span.begin, span.end - span.begin), marked, span.begin,
-                               call);
+      status =
+          EncodePlainSpan(text.substr(span.begin, span.end - span.begin), marked, span.begin, call);
     }
   }
   if (scratch != nullptr) {
@@ -168,8 +168,8 @@ Result<std::vector<int32_t>> Tokenizer::Impl::Encode(std::string_view text,
 Status Tokenizer::Impl::EncodePlainSpan(std::string_view text, const MarkedText* marks,
                                         size_t offset, Call& call) const {
   MarkedText own;
-  const bool untouched = normalizer == nullptr ||
-                         (call.scratch != nullptr && normalizer->LeavesAlone(text));
+  const bool untouched =
+      normalizer == nullptr || (call.scratch != nullptr && normalizer->LeavesAlone(text));
   const bool track = marks != nullptr && added.has_special_normalized();
   if (track) {
     const auto begin = marks->marks.begin() + static_cast<ptrdiff_t>(offset);

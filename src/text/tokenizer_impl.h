@@ -23,7 +23,7 @@ struct Tokenizer::Impl {
   std::string path;
   std::string class_name;
   std::string fast_path;
-  NormalizerPtr normalizer;          // may be null, as may the other components
+  NormalizerPtr normalizer;  // may be null, as may the other components
   PreTokenizerPtr pre_tokenizer;
   ModelPtr model;
   PostProcessorPtr post_processor;

@@ -123,8 +123,8 @@ TEST(CpuBackend, AForcedInstructionSetPicksItsRowsOnly) {
       }
     }
     levels.erase("scalar");  // rotary_table: the same on every CPU
-    // The tiles multiply matrices; all else that the level runs is AVX-512. On Arm, NEON is what every
-    // CPU has.
+    // The tiles multiply matrices; all else that the level runs is AVX-512. On Arm, NEON is what
+    // every CPU has.
     std::set<std::string> wanted = {name};
     if (isa == Isa::kAmx) wanted.insert("avx512");
 #if defined(__aarch64__)
@@ -158,8 +158,10 @@ TEST(CpuBackend, EagerAttentionIsChosenByName) {
   std::shared_ptr<WeightStore> weights =
       backend->CreateWeights(static_cast<int>(graph->weights.size()));
   for (size_t i = 0; i < graph->weights.size(); ++i) {
-    ASSERT_TRUE(backend->Upload(*weights, static_cast<int>(i), graph->weights[i], plan.weights[i],
-                                {&checkpoint.source(i), 1}, true).ok());
+    ASSERT_TRUE(backend
+                    ->Upload(*weights, static_cast<int>(i), graph->weights[i], plan.weights[i],
+                             {&checkpoint.source(i), 1}, true)
+                    .ok());
   }
   auto caches = backend->CreateCaches(plan);
   ASSERT_TRUE(caches.ok());
@@ -212,8 +214,10 @@ TEST(CpuBackend, WeightsStayInPlaceInTheEagerArmOnly) {
       const WeightPlan plan = backend->ChooseWeight(recipe, DType::kF32, compiled);
       const bool packed = compiled && recipe.role != WeightRole::kVector;
       EXPECT_EQ(plan.format, packed ? WeightFormat::kPanel16 : WeightFormat::kDense);
-      ASSERT_TRUE(backend->Upload(*weights, static_cast<int>(i), recipe, plan,
-                                  {&checkpoint.source(i), 1}, true).ok());
+      ASSERT_TRUE(backend
+                      ->Upload(*weights, static_cast<int>(i), recipe, plan,
+                               {&checkpoint.source(i), 1}, true)
+                      .ok());
       EXPECT_EQ(weights->Get(static_cast<int>(i)).data == checkpoint.source(i).data, !packed);
     }
     EXPECT_EQ(weights->size_bytes() > 0, compiled);

@@ -26,13 +26,12 @@ ThreadPool& PoolOf(int threads) {
   return *pool;
 }
 
-// Runs the row on `threads` workers with as much scratch as it asks for, filled with NaN, and a guard
-// behind it.
+// Runs the row on `threads` workers with as much scratch as it asks for, filled with NaN, and a
+// guard behind it.
 void RunRow(const CpuKernel& row, const OpCall& call, int threads) {
   ThreadPool& pool = PoolOf(threads);
   OpCall mine = call;
-  const size_t size =
-      row.scratch_bytes == nullptr ? 0 : row.scratch_bytes(mine, pool.count());
+  const size_t size = row.scratch_bytes == nullptr ? 0 : row.scratch_bytes(mine, pool.count());
   AlignedBuffer scratch = *AlignedBuffer::Allocate(size + kScratchGuard);
   std::fill_n(scratch.data(), size + kScratchGuard, std::byte{0xFF});
   mine.scratch = scratch.data();
@@ -76,9 +75,8 @@ std::vector<OpTestCase> CasesOf(const CpuKernel& row) {
     }
   }
   if (row.max_rows > 0) {
-    std::erase_if(cases, [&](const OpTestCase& test) {
-      return test.inputs[0].shape[0] > row.max_rows;
-    });
+    std::erase_if(cases,
+                  [&](const OpTestCase& test) { return test.inputs[0].shape[0] > row.max_rows; });
   }
   return cases;
 }

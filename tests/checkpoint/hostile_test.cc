@@ -152,11 +152,9 @@ TEST(Hostile, TensorsThatContradict) {  // rows 5 and 6
       {"bytes without tensors", Safetensors("{}", 3), {"3 bytes after the last"}},
       {"past the end", Safetensors(two("[0,4]", "[4,8]"), 7), {": b: ", "truncated", "holds 7"}},
       {"end of 2^64-1",
-       Safetensors(
-           OneTensor(
-               R"("dtype":"U8","shape":[2],)"
-               R"("data_offsets":[18446744073709551613,18446744073709551615])"),
-           2),
+       Safetensors(OneTensor(R"("dtype":"U8","shape":[2],)"
+                             R"("data_offsets":[18446744073709551613,18446744073709551615])"),
+                   2),
        {": t: ", "truncated"}},
       {"one offset",
        Safetensors(OneTensor(R"("dtype":"U8","shape":[2],"data_offsets":[0])"), 2),

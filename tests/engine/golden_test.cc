@@ -5,19 +5,22 @@
 //
 // bfloat16: theirs is the same model with its weights rounded to bf16 and all arithmetic in
 // float32. Ours also rounds what goes into a product of bf16 and into the cache, u = 2^-8 relative
-// at most. A layer does that 6 times: the normed input of q, k, v; keys; values; the attention's
-// output; the normed input of gate and up; the activation before down. The head does it once. A
+// at most. A layer does that 8 times: the normed input of q, k, v; queries; keys; values; the
+// softmax's weights; the attention's output; the normed input of gate and up; the activation before
+// down. The head does it once. A
 // rounding of x moves y = W x by a random sum of size at most u |y|, and so moves the residual
-// stream, to which the branch adds at most its own size. The 6 L + 1 errors are independent and add
+// stream, to which the branch adds at most its own size. The 8 L + 1 errors are independent and add
 // up as the root of their number:
-//   floor = u * sqrt(6 L + 1)
+//   floor = u * sqrt(8 L + 1)
 // That holds for layers that pass an error on as it is. softmax does not: an error e of a score is
 // a factor exp(e) of its weight, and the sharp attention of random weights amplifies more than
 // tenfold. By how much is a property of the model and the prompt, and it is measured:
 // bfloat16_error of golden.json is what the same amplification makes of the roundings of
-// transformers' own bf16, which are more than ours (it rounds after every operation). Two such
-// errors are maxima of some thousand random sums; one exceeds the other by less than twice.
-//   |ours - theirs| <= max(floor, 2 * bfloat16_error) * max|logit|
+// transformers' own bf16 (it rounds after every operation). Both errors are maxima of some thousand
+// random sums, and one badly conditioned position decides: on qwen2-odd, torch in float32 with only
+// the inputs of its linear layers, keys and values rounded is off by 1.7 x transformers' own bf16
+// error (1.46 % against 0.86 % of max|logit|), and queries and weights are not rounded yet there.
+//   |ours - theirs| <= max(floor, 3 * bfloat16_error) * max|logit|
 // float16: u = 2^-11, so an eighth of it all; theirs is transformers' float16 and rounds too, which
 // takes a third part.
 #include <gtest/gtest.h>
@@ -162,7 +165,7 @@ class Goldens : public testing::TestWithParam<Arm> {
     std::vector<double> tolerances;
     for (const double error : GoldenNumbers(*golden.Find("bfloat16_error"))) {
       tolerances.push_back(
-          std::max(u * std::sqrt(6 * layers + 1), 2 * error * (half ? 1.5 / 8 : 1)));
+          std::max(u * std::sqrt(8 * layers + 1), 3 * error * (half ? 1.5 / 8 : 1)));
     }
     Worst worst;
     CompareLogits(*engine, name, golden, kind, tolerances, worst);

@@ -17,8 +17,8 @@ Graph RandomGraph(uint32_t seed) {
   for (int i = 0; i < 3; ++i) {
     const int64_t width = 16 << i;
     const ValueId table = builder.Matrix("table" + std::to_string(i), "t", 100, width);
-    by_width[i].push_back(
-        builder.Add1("embedding", "e", {builder.Input(step_input::kTokenIds), table}, {{"scale", 1.0}}));
+    by_width[i].push_back(builder.Add1(
+        "embedding", "e", {builder.Input(step_input::kTokenIds), table}, {{"scale", 1.0}}));
   }
   const auto pick = [&](const std::vector<ValueId>& values) {
     return values[random() % values.size()];
@@ -28,8 +28,7 @@ Graph RandomGraph(uint32_t seed) {
     const int64_t width = 16 << from;
     if (random() % 3 == 0) {
       const int to = random() % 3;
-      const ValueId weight =
-          builder.Matrix("w" + std::to_string(n), "w", int64_t{16} << to, width);
+      const ValueId weight = builder.Matrix("w" + std::to_string(n), "w", int64_t{16} << to, width);
       by_width[to].push_back(builder.Add1("linear", "l", {pick(by_width[from]), weight, kAbsent}));
     } else {
       by_width[from].push_back(

@@ -37,16 +37,21 @@ class FakeSystem : public testing::Test {
     Write("/proc/self/cgroup", "0::" + group + "\n");
     Write("/proc/self/mountinfo",
           "22 1 0:20 / /proc rw - proc proc rw\n"
-          "31 23 0:26 " + top + " /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup rw\n");
+          "31 23 0:26 " +
+              top + " /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup rw\n");
   }
   void MountV1(const std::string& group, const std::string& top = "/") {
-    Write("/proc/self/cgroup", "9:name=systemd:/x\n5:cpuacct,cpu:" + group + "\n4:memory:" + group +
-                                   "\n0::/\n");
+    Write("/proc/self/cgroup",
+          "9:name=systemd:/x\n5:cpuacct,cpu:" + group + "\n4:memory:" + group + "\n0::/\n");
     Write("/proc/self/mountinfo",
           "31 23 0:26 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n"
-          "32 31 0:29 " + top + " /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
-          "35 31 0:32 " + top + " /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-          "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+          "32 31 0:29 " +
+              top +
+              " /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+              "35 31 0:32 " +
+              top +
+              " /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+              "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
   }
 
   std::string root_;
@@ -161,9 +166,9 @@ TEST_F(FakeSystem, SurvivesNonsense) {
 }
 
 TEST_F(FakeSystem, AQuotaIsRoundedDownButNeverBelowOne) {
-  const std::pair<const char*, int> cases[] = {
-      {"10000 100000", 1},  {"100000 100000", 1}, {"199000 100000", 2},
-      {"150000 100000", 1}, {"399000 100000", 4}, {"990000000 100000", 8}};
+  const std::pair<const char*, int> cases[] = {{"10000 100000", 1},  {"100000 100000", 1},
+                                               {"199000 100000", 2}, {"150000 100000", 1},
+                                               {"399000 100000", 4}, {"990000000 100000", 8}};
   for (const auto& [quota, cores] : cases) {
     MountV2("/");
     Write("/sys/fs/cgroup/cpu.max", quota);

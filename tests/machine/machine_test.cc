@@ -23,8 +23,7 @@ const CpuFeatures kHaswell = {kSse2, kSsse3, kSse41, kSse42, kPopcnt, kAvx,
 const CpuFeatures kSkylake =
     kHaswell | CpuFeatures{kAvx512f, kAvx512cd, kAvx512bw, kAvx512dq, kAvx512vl};
 const CpuFeatures kZen5 = kSkylake | CpuFeatures{kAvxVnni, kAvx512Vnni, kAvx512Bf16};
-const CpuFeatures kSapphire =
-    kZen5 | CpuFeatures{kAvx512Fp16, kAmxTile, kAmxInt8, kAmxBf16};
+const CpuFeatures kSapphire = kZen5 | CpuFeatures{kAvx512Fp16, kAmxTile, kAmxInt8, kAmxBf16};
 const CpuFeatures kGraviton3 = {kNeon, kFp16, kDotprod, kI8mm, kBf16, kSve};
 
 TEST(CpuFeatures, EveryNameReadsBack) {
@@ -173,15 +172,22 @@ Machine FullMachine() {
                  .pin_order = {0, 2, 4, 6, 1, 3, 5, 7},
                  .features = kSapphire,
                  .caches = {{1, "data", 49152, 64, 2}, {3, "unified", 503316480, 64, 8}}};
-  machine.memory = {.total_bytes = 25276502016, .limit_bytes = uint64_t{1} << 33,
-                    .usable_bytes = 7'000'000'000};
+  machine.memory = {
+      .total_bytes = 25276502016, .limit_bytes = uint64_t{1} << 33, .usable_bytes = 7'000'000'000};
   machine.gpus = {
       {"cuda", "NVIDIA \"H200\"\n", UINT64_MAX, 150'000'000'000, "9.0", 132, "CUDA 13.0"},
       {"mps", "Apple M2", 1, 1, "", 0, ""}};
-  machine.roofs = {.read_stream_gb_per_s = 31.25, .fp32_peak_tflops = 0.43, .bf16_peak_tflops = 5.6,
-                   .int8_peak_tops = 11.4, .isa = "amx", .threads = 3,
-                   .read_stream_variant = "4 streams", .fp32_unit = "avx512", .bf16_unit = "amx",
-                   .int8_unit = "amx", .read_stream_bytes = 1 << 30,
+  machine.roofs = {.read_stream_gb_per_s = 31.25,
+                   .fp32_peak_tflops = 0.43,
+                   .bf16_peak_tflops = 5.6,
+                   .int8_peak_tops = 11.4,
+                   .isa = "amx",
+                   .threads = 3,
+                   .read_stream_variant = "4 streams",
+                   .fp32_unit = "avx512",
+                   .bf16_unit = "amx",
+                   .int8_unit = "amx",
+                   .read_stream_bytes = 1 << 30,
                    .read_stream_by_threads = {{1, 16.5}, {3, 31.25}}};
   machine.evidence = {{"cpu.model", "cpuid"}, {"gpus.cuda", "libcuda.so.1: 1 device"}};
   return machine;

@@ -64,7 +64,8 @@ def long_functions(lines):
             continue
         for char in code:
             if char == "{":
-                kind = "function" if re.search(r"\)\s*(const|noexcept|override|final|mutable|->[^;]*|"
+                kind = "function" if re.search(r"\)\s*(const|noexcept|override|final|mutable|"
+                                               r"->[^;]*|"
                                                r":[^;]*|\s)*$", head) else "block"
                 if re.search(r"\b(namespace|class|struct|enum|union)\b[^;()]*$", head):
                     kind = "scope"

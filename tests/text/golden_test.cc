@@ -124,9 +124,8 @@ class GoldenTest : public ::testing::Test {
 };
 
 TEST_F(GoldenTest, PublishedShapes) {
-  const std::pair<const char*, const char*> rows[] = {{"gpt2", "scanner gpt2"},
-                                                      {"llama3", "scanner llama3"},
-                                                      {"qwen2", "scanner qwen2"}};
+  const std::pair<const char*, const char*> rows[] = {
+      {"gpt2", "scanner gpt2"}, {"llama3", "scanner llama3"}, {"qwen2", "scanner qwen2"}};
   for (const auto& [name, fast_path] : rows) {
     SCOPED_TRACE(name);
     const Result<Tokenizer> tokenizer =
@@ -258,9 +257,9 @@ TEST_F(GoldenTest, FoldersAsAutoTokenizer) {
       for (const bool use_fast : {false, true}) {
         EXPECT_EQ(MustEncode(*tokenizer, folder_texts[i], {.use_fast = use_fast}),
                   Ids(expected[0]));
-        EXPECT_EQ(MustEncode(*tokenizer, folder_texts[i],
-                             {.parse_special = true, .use_fast = use_fast}),
-                  Ids(expected[1]));
+        EXPECT_EQ(
+            MustEncode(*tokenizer, folder_texts[i], {.parse_special = true, .use_fast = use_fast}),
+            Ids(expected[1]));
       }
       EXPECT_EQ(tokenizer->Decode(Ids(expected[1]), true), expected[2].as_string());
     }

@@ -213,10 +213,9 @@ TEST(HostileFolderTest, SmallFiles) {
 Result<Tokenizer> OpenWithPattern(const std::string& regex) {
   const TempFolder folder;
   return Tokenizer::OpenFile(folder.Write(
-      "tokenizer.json",
-      FileText(R"({"a":0,"b":1,"!":2})", "[]", "",
-               PreTokenizer(R"({"type":"Split","pattern":{"Regex":")" + regex +
-                            R"("},"behavior":"Isolated","invert":false})"))));
+      "tokenizer.json", FileText(R"({"a":0,"b":1,"!":2})", "[]", "",
+                                 PreTokenizer(R"({"type":"Split","pattern":{"Regex":")" + regex +
+                                              R"("},"behavior":"Isolated","invert":false})"))));
 }
 
 // A pattern that explodes is bounded: an answer or an error, never a hang.
@@ -278,9 +277,16 @@ INSTANTIATE_TEST_SUITE_P(Table, LongTextTest, ::testing::Values("gpt2", "llama3"
 TEST(HostileTextTest, InvalidUtf8IsRefused) {
   const Result<Tokenizer> tokenizer = Tokenizer::OpenFile(GoldenPath("qwen2/tokenizer.json"));
   ASSERT_TRUE(tokenizer.ok());
-  const std::string rows[] = {"\xFF",         "a\xC3",        "\xC3(",     "\xE2\x82",
-                              "\xED\xA0\x80", "\xC0\x80",     "\x80",      "\xF4\x90\x80\x80",
-                              "\xF0\x80\x80\x80", "ok \xED\xBF\xBF"};
+  const std::string rows[] = {"\xFF",
+                              "a\xC3",
+                              "\xC3(",
+                              "\xE2\x82",
+                              "\xED\xA0\x80",
+                              "\xC0\x80",
+                              "\x80",
+                              "\xF4\x90\x80\x80",
+                              "\xF0\x80\x80\x80",
+                              "ok \xED\xBF\xBF"};
   for (const std::string& text : rows) {
     for (const bool use_fast : {false, true}) {
       const auto ids = tokenizer->Encode(text, {.use_fast = use_fast});

@@ -30,12 +30,16 @@ std::string ClassHash(const std::function<bool(char32_t)>& test) {
 TEST(UnicodeTest, ClassesOfEveryCodePoint) {
   const JsonValue golden = ReadGolden("unicode.json");
   const JsonValue& classes = *golden.Find("classes");
-  const std::pair<const char*, CodePointFlag> flags[] = {
-      {"combining_mark", kCombiningMark},     {"regex_digit", kRegexDigit},
-      {"regex_han", kRegexHan},               {"regex_space", kRegexSpace},
-      {"regex_word", kRegexWord},             {"rust_numeric", kRustNumeric},
-      {"rust_punctuation", kRustPunctuation}, {"rust_regex_space", kRustRegexSpace},
-      {"rust_space", kRustSpace},             {"rust_word", kRustWord}};
+  const std::pair<const char*, CodePointFlag> flags[] = {{"combining_mark", kCombiningMark},
+                                                         {"regex_digit", kRegexDigit},
+                                                         {"regex_han", kRegexHan},
+                                                         {"regex_space", kRegexSpace},
+                                                         {"regex_word", kRegexWord},
+                                                         {"rust_numeric", kRustNumeric},
+                                                         {"rust_punctuation", kRustPunctuation},
+                                                         {"rust_regex_space", kRustRegexSpace},
+                                                         {"rust_space", kRustSpace},
+                                                         {"rust_word", kRustWord}};
   for (const auto& [name, flag] : flags) {
     EXPECT_EQ(ClassHash([&](char32_t c) { return HasFlag(c, flag); }),
               classes.Find(name)->as_string())
@@ -53,10 +57,10 @@ TEST(UnicodeTest, ClassesOfEveryCodePoint) {
 TEST(UnicodeTest, ScanClassesFollowTheCategories) {
   for (char32_t c = 0; c < 0x110000; ++c) {
     const char first = GeneralCategoryName(GeneralCategoryOf(c))[0];
-    const int expected = first == 'L'               ? kScanLetter
-                         : first == 'N'             ? kScanNumber
+    const int expected = first == 'L'              ? kScanLetter
+                         : first == 'N'            ? kScanNumber
                          : HasFlag(c, kRegexSpace) ? kScanSpace
-                                                    : kScanOther;
+                                                   : kScanOther;
     ASSERT_EQ(Unicode().scan_classes[c], expected) << static_cast<uint32_t>(c);
   }
 }

@@ -1,5 +1,5 @@
-// The cpu backend: weights packed into panels (planned arm) or used where they are mapped (eager arm),
-// kernels for one instruction set level out of one binary.
+// The cpu backend: weights packed into panels (planned arm) or used where they are mapped (eager
+// arm), kernels for one instruction set level out of one binary.
 #include <algorithm>
 #include <memory>
 #include <utility>
@@ -63,8 +63,7 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
   FATHOM_ASSIGN(const SourceRows rows, SourceRows::Create(recipe, sources));
   HeldWeight held;
   held.weight = PlanPanel16(plan.dtype, rows.rows(), rows.cols());
-  FATHOM_ASSIGN(held.buffer,
-                AlignedBuffer::Allocate(static_cast<size_t>(held.weight.size_bytes)));
+  FATHOM_ASSIGN(held.buffer, AlignedBuffer::Allocate(static_cast<size_t>(held.weight.size_bytes)));
   held.weight.data = held.buffer.data();
   int64_t source_stride = 0;
   // Rows that lie as they are packed need no copy between.

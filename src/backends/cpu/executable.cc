@@ -26,8 +26,7 @@ Status CpuExecutable::ChooseAll(const Plan& plan, CpuFeatures features) {
     const OpNode& node = graph.nodes[i];
     const OpCall& call = binding_.call(i);
     Node& mine = nodes_.emplace_back();
-    mine.stages =
-        ChooseKernels(CpuKernels(), features, *node.op, call, plan.attn_implementation);
+    mine.stages = ChooseKernels(CpuKernels(), features, *node.op, call, plan.attn_implementation);
     for (const KernelStage& stage : mine.stages) {
       const CpuKernel* kernel = stage.kernel;
       KernelChoice choice{.node = node.name, .op = std::string(node.op->name)};

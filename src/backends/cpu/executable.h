@@ -1,5 +1,5 @@
-// A plan compiled for the cpu backend: its kernels chosen, its scratch allocated. A step is one run of
-// the thread pool: every worker walks the nodes and meets the others at a barrier behind each.
+// A plan compiled for the cpu backend: its kernels chosen, its scratch allocated. A step is one run
+// of the thread pool: every worker walks the nodes and meets the others at a barrier behind each.
 #pragma once
 
 #include <memory>

@@ -8,7 +8,9 @@ namespace fathom {
 namespace {
 
 // The better of two rows that both fit: more of the CPU is faster, always so far.
-int FeatureCount(const CpuKernel& kernel) { return static_cast<int>(kernel.features.Names().size()); }
+int FeatureCount(const CpuKernel& kernel) {
+  return static_cast<int>(kernel.features.Names().size());
+}
 
 const CpuKernel* Better(const CpuKernel* a, const CpuKernel* b) {
   if (a == nullptr || b == nullptr) return a == nullptr ? b : a;

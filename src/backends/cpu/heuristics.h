@@ -16,8 +16,8 @@ namespace fathom {
 inline constexpr size_t kGemmActivationBytes = size_t{1} << 20;
 // The same for the bf16 GEMMs.
 inline constexpr size_t kBf16GemmActivationBytes = size_t{1} << 20;
-// AMX GEMM: tiles of 32 columns in one round (two panels in L1) and row tiles of one chunk (its sums
-// beside them, its activations in L2). Even.
+// AMX GEMM: tiles of 32 columns in one round (two panels in L1) and row tiles of one chunk (its
+// sums beside them, its activations in L2). Even.
 inline constexpr size_t kAmxDepthTiles = 9;
 inline constexpr size_t kAmxRowTiles = 16;
 // Keys of one sequence that one work item of decode attention takes. Fixed, so that results do not
@@ -30,8 +30,8 @@ inline constexpr int64_t kSerialTokens = 4;
 // Rows of one tile of a linear operation from which on its results bypass the caches.
 inline constexpr size_t kStreamingRows = 32;
 
-// May workers divide a GEMM by rows? Each then streams all weights, but its activations stay in its own
-// caches from operation to operation.
+// May workers divide a GEMM by rows? Each then streams all weights, but its activations stay in its
+// own caches from operation to operation.
 bool SplitsGemmByRows(size_t rows, int workers);
 
 // What a node runs for a number of rows of its first input.
@@ -40,8 +40,8 @@ struct KernelStage {
   const CpuKernel* kernel = nullptr;  // null: the operation's reference on one worker
 };
 
-// The kernels of a call whose shapes are the plan's largest, for features that are allowed: stages of
-// growing max_rows, the last one reaching the call's rows. attn_implementation: Plan's.
+// The kernels of a call whose shapes are the plan's largest, for features that are allowed: stages
+// of growing max_rows, the last one reaching the call's rows. attn_implementation: Plan's.
 std::vector<KernelStage> ChooseKernels(std::span<const CpuKernel> kernels, CpuFeatures allowed,
                                        const OpRecord& op, const OpCall& call,
                                        std::string_view attn_implementation);

@@ -1,9 +1,9 @@
-// The kernel table of the cpu backend: one row a kernel. Backends resolve it once, in Compile; what is
-// chosen among the rows that fit is written in heuristics.cc alone.
+// The kernel table of the cpu backend: one row a kernel. Backends resolve it once, in Compile; what
+// is chosen among the rows that fit is written in heuristics.cc alone.
 //
 // A kernel is called by all workers of the pool at once and divides the work itself. It may call
-// Worker::Barrier, on every worker alike. When it returns on one worker the others may still run: the
-// caller puts a barrier before the next reader.
+// Worker::Barrier, on every worker alike. When it returns on one worker the others may still run:
+// the caller puts a barrier before the next reader.
 #pragma once
 
 #include <cstddef>
@@ -30,16 +30,16 @@ enum class KernelVariant : uint8_t {
 };
 
 struct CpuKernel {
-  std::string name;         // "linear_bf16_panel16_avx512"
+  std::string name;  // "linear_bf16_panel16_avx512"
   std::string description;
-  std::string_view op;      // OpRecord::name
+  std::string_view op;  // OpRecord::name
   KernelVariant variant = KernelVariant::kAny;
   // What the weights and caches of the call must be; none: no matter, or the op has none.
   std::optional<WeightFormat> weight_format;
   std::optional<DType> weight_dtype;
   std::optional<DType> cache_dtype;
-  CpuFeatures features;     // what the code needs of the CPU
-  int64_t max_rows = 0;     // of the first input; 0: any number
+  CpuFeatures features;  // what the code needs of the CPU
+  int64_t max_rows = 0;  // of the first input; 0: any number
   // Further conditions, over a call with the plan's largest shapes; null: none.
   bool (*accepts)(const OpCall& call) = nullptr;
   // Bytes of OpCall::scratch for calls of up to these shapes; null: none.
@@ -49,8 +49,8 @@ struct CpuKernel {
   double compute_epsilon = 0x1p-23;
 };
 
-// The rows while they are collected. Its members are compiled once, for the plain CPU: the kernel files
-// call them from code that is compiled for more.
+// The rows while they are collected. Its members are compiled once, for the plain CPU: the kernel
+// files call them from code that is compiled for more.
 class CpuKernelTable {
  public:
   void Add(const CpuKernel& kernel) { rows_.push_back(kernel); }

@@ -61,7 +61,7 @@ std::string Describe(const Machine& machine, bool with_evidence) {
                       FormatBytes(static_cast<double>(machine.memory.usable_bytes)),
                       FormatBytes(static_cast<double>(machine.memory.total_bytes)));
   if (machine.gpus.empty()) {
-    text += fmt::format("gpus      none: {}\n", machine.EvidenceOf("gpus.cuda"));
+    text += fmt::format("gpus      {}\n", machine.EvidenceOf("gpus.cuda"));
   }
   for (const GpuInfo& gpu : machine.gpus) {
     text += fmt::format("gpu       {} {} {}\n", gpu.kind, gpu.name,

@@ -88,10 +88,16 @@ FATHOM_AMX float Int8Amx(const std::byte* operands, int64_t rounds) {
 }
 
 constexpr PeakKernel kPeakKernels[] = {
-    {"amx tdpbf16ps", PeakKind::kBf16, {kAvx512f, kAmxTile, kAmxInt8, kAmxBf16},
-     kProducts * 16 * 16 * 32 * 2, Bf16Amx},
-    {"amx tdpbssd", PeakKind::kInt8, {kAvx512f, kAmxTile, kAmxInt8, kAmxBf16},
-     kProducts * 16 * 16 * 64 * 2, Int8Amx},
+    {"amx tdpbf16ps",
+     PeakKind::kBf16,
+     {kAvx512f, kAmxTile, kAmxInt8, kAmxBf16},
+     kProducts * 16 * 16 * 32 * 2,
+     Bf16Amx},
+    {"amx tdpbssd",
+     PeakKind::kInt8,
+     {kAvx512f, kAmxTile, kAmxInt8, kAmxBf16},
+     kProducts * 16 * 16 * 64 * 2,
+     Int8Amx},
 };
 
 }  // namespace

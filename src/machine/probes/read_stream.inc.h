@@ -38,18 +38,25 @@ template <int kStreams>
 FATHOM_READ_TARGET uint64_t ReadPrefetched(const std::byte* data, size_t bytes,
                                            const ReadVariant& variant) {
   switch (variant.prefetch) {
-    case Prefetch::kNone: return ReadStreams<kStreams, Prefetch::kNone>(data, bytes, 0);
-    case Prefetch::kT0: return ReadStreams<kStreams, Prefetch::kT0>(data, bytes, variant.distance);
-    case Prefetch::kT1: return ReadStreams<kStreams, Prefetch::kT1>(data, bytes, variant.distance);
+    case Prefetch::kNone:
+      return ReadStreams<kStreams, Prefetch::kNone>(data, bytes, 0);
+    case Prefetch::kT0:
+      return ReadStreams<kStreams, Prefetch::kT0>(data, bytes, variant.distance);
+    case Prefetch::kT1:
+      return ReadStreams<kStreams, Prefetch::kT1>(data, bytes, variant.distance);
   }
   return 0;
 }
 
 FATHOM_READ_TARGET uint64_t Read(const std::byte* data, size_t bytes, const ReadVariant& variant) {
   switch (variant.streams) {
-    case 2: return ReadPrefetched<2>(data, bytes, variant);
-    case 4: return ReadPrefetched<4>(data, bytes, variant);
-    case 8: return ReadPrefetched<8>(data, bytes, variant);
-    default: return ReadPrefetched<1>(data, bytes, variant);
+    case 2:
+      return ReadPrefetched<2>(data, bytes, variant);
+    case 4:
+      return ReadPrefetched<4>(data, bytes, variant);
+    case 8:
+      return ReadPrefetched<8>(data, bytes, variant);
+    default:
+      return ReadPrefetched<1>(data, bytes, variant);
   }
 }

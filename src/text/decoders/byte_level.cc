@@ -1,7 +1,7 @@
 // ByteLevel: the bytes that all tokens write, as one text; invalid UTF-8 becomes U+FFFD
 // (tokenizers' pre_tokenizers/byte_level.rs, Decoder for ByteLevel).
-#include "base/utf8.h"
 #include "text/byte_level.h"
+#include "base/utf8.h"
 #include "text/decoder.h"
 
 namespace fathom {

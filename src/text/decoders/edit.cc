@@ -141,9 +141,8 @@ class BpeDecoderStage final : public WholeTokenStage {
     if (!suffix_.FindSpans(waiting_, budget, spans).ok()) return waiting_;
     std::string result;
     for (const PatternSpan& span : spans) {
-      result += span.is_match
-                    ? by
-                    : std::string_view(waiting_).substr(span.begin, span.end - span.begin);
+      result +=
+          span.is_match ? by : std::string_view(waiting_).substr(span.begin, span.end - span.begin);
     }
     return result;
   }

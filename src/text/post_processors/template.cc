@@ -95,8 +95,10 @@ class TemplateProcessing final : public PostProcessor {
   // for a pair, and stops at more.
   Status Apply(Encodings& encodings, bool add_special_tokens) const override {
     if (encodings.size() != 1 && encodings.size() != 2) {
-      return Status::RunTime(fmt::format("the tokenizer's post_processor applies a template to {} "
-                                         "parts", encodings.size()));
+      return Status::RunTime(
+          fmt::format("the tokenizer's post_processor applies a template to {} "
+                      "parts",
+                      encodings.size()));
     }
     Encodings result;
     for (const TemplatePiece& piece : encodings.size() == 1 ? single_ : pair_) {

@@ -1,7 +1,7 @@
 // ByteLevel: GPT-2's pattern (or none), then every word in the byte-level alphabet
 // (tokenizers' pre_tokenizers/byte_level.rs).
-#include "base/check.h"
 #include "text/byte_level.h"
+#include "base/check.h"
 #include "text/known_patterns.h"
 #include "text/pre_tokenizer.h"
 

@@ -100,7 +100,8 @@ class CharDelimiterSplit final : public PreTokenizer {
     return PreTokenizerPtr(std::move(result));
   }
   Status Apply(std::vector<TextPiece>& pieces, PatternBudget&) const override {
-    return CutAt(pieces, [this](char32_t c) { return c == delimiter_; }, SplitBehavior::kRemoved);
+    return CutAt(
+        pieces, [this](char32_t c) { return c == delimiter_; }, SplitBehavior::kRemoved);
   }
 
  private:

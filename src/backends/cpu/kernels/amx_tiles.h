@@ -18,8 +18,8 @@ struct alignas(64) AmxTileConfig {
   uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
 };
 
-// Configures the tiles of this thread. Inline assembly, because _tile_loadconfig of GCC 12 claims to
-// read 8 of the 64 bytes only, and the stores of the rest may be dropped.
+// Configures the tiles of this thread. Inline assembly, because _tile_loadconfig of GCC 12 claims
+// to read 8 of the 64 bytes only, and the stores of the rest may be dropped.
 inline void AmxConfigure() {
   static constexpr AmxTileConfig kConfig;
   asm volatile("ldtilecfg %0" : : "m"(kConfig));

@@ -1,5 +1,6 @@
 // attention over a bf16 cache with bf16 products and float32 sums, by AMX tiles or by vdpbf16ps: an
-// online softmax (FlashAttention, Dao et al. 2022) over tiles of queries. Decode is attention_vector.cc's.
+// online softmax (FlashAttention, Dao et al. 2022) over tiles of queries. Decode is
+// attention_vector.cc's.
 //
 // Lanes are queries, so that masks, maxima and exponentials go lane by lane. For a tile of up to 64
 // queries in blocks of 16, and 64 keys at a time:
@@ -70,10 +71,11 @@ struct Scratch {
   }
 };
 
-// --- the two engines --------------------------------------------------------------------------------
+// --- the two engines
+// --------------------------------------------------------------------------------
 
-// out[rows][kQueries] (+)= a [rows of a_stride bytes] . b [blocks][lines][16], rows and lines multiples
-// of 16.
+// out[rows][kQueries] (+)= a [rows of a_stride bytes] . b [blocks][lines][16], rows and lines
+// multiples of 16.
 struct AmxEngine {
   static constexpr bool kTiles = true;
 
@@ -138,7 +140,8 @@ struct DotEngine {
       for (; block + 2 <= blocks; block += 2) {
         Rows<2>(at, a_stride, b + block * lines * 16, lines, carry, to + block * 16);
       }
-      if (block < blocks) Rows<1>(at, a_stride, b + block * lines * 16, lines, carry, to + block * 16);
+      if (block < blocks)
+        Rows<1>(at, a_stride, b + block * lines * 16, lines, carry, to + block * 16);
     }
   }
 
@@ -170,7 +173,8 @@ struct DotEngine {
   }
 };
 
-// --- shuffles ---------------------------------------------------------------------------------------
+// --- shuffles
+// ---------------------------------------------------------------------------------------
 
 // rows[i] lane j <-> rows[j] lane i.
 inline void Transpose16(__m512i rows[16]) {
@@ -227,8 +231,8 @@ void PackQueries(const AttentionJob& job, const AttentionItem& item, float scale
   }
 }
 
-// Rows [0, count) of one block's values [32, Dv] -> columns [0, 32) of V' (64 keys a row), zeros for
-// the rows behind.
+// Rows [0, count) of one block's values [32, Dv] -> columns [0, 32) of V' (64 keys a row), zeros
+// for the rows behind.
 void TransposeValues(const uint16_t* values, int64_t count, int64_t value_dim, uint32_t* out) {
   for (int64_t d = 0; d < value_dim; d += 16) {
     const __mmask16 dims = FirstLanes(value_dim - d);
@@ -257,7 +261,8 @@ void PadRows(const uint16_t* rows, int64_t count, int64_t dim, size_t padded, ui
   }
 }
 
-// --- softmax ----------------------------------------------------------------------------------------
+// --- softmax
+// ----------------------------------------------------------------------------------------
 
 // 2^x for x <= 0, within 3e-6 of itself: it is rounded to bf16 or summed with such.
 inline __m512 Exp2(__m512 x) {
@@ -275,8 +280,8 @@ inline __m512 Exp2(__m512 x) {
 // tanh(score / softcap) * softcap * log2(e)
 inline __m512 SoftCap(__m512 score, float softcap) {
   const __m512 two_u = _mm512_mul_ps(score, _mm512_set1_ps(2.0f * kLog2E / softcap));
-  const __m512 bounded = _mm512_min_ps(_mm512_max_ps(two_u, _mm512_set1_ps(-60.0f)),
-                                       _mm512_set1_ps(60.0f));
+  const __m512 bounded =
+      _mm512_min_ps(_mm512_max_ps(two_u, _mm512_set1_ps(-60.0f)), _mm512_set1_ps(60.0f));
   const __m512 e = Exp2(bounded);  // good for both signs
   const __m512 one = _mm512_set1_ps(1.0f);
   const __m512 tanh = _mm512_div_ps(_mm512_sub_ps(e, one), _mm512_add_ps(e, one));
@@ -300,7 +305,8 @@ void SoftmaxBlock(const AttentionJob& job, Tile& tile, size_t block, int64_t fir
   const bool masked = last > tile.first_position ||
                       (job.window > 0 && first_key <= tile.last_position - job.window);
   const __m512i position = _mm512_load_si512(tile.position + lane);
-  const __m512i oldest = _mm512_sub_epi32(position, _mm512_set1_epi32(static_cast<int>(job.window)));
+  const __m512i oldest =
+      _mm512_sub_epi32(position, _mm512_set1_epi32(static_cast<int>(job.window)));
   const __m512 before = _mm512_load_ps(tile.largest + lane);
   __m512 largest = before;
   for (int64_t j = 0; j < count; ++j) {
@@ -343,7 +349,8 @@ void SoftmaxBlock(const AttentionJob& job, Tile& tile, size_t block, int64_t fir
   }
 }
 
-// --- a tile of queries ------------------------------------------------------------------------------
+// --- a tile of queries
+// ------------------------------------------------------------------------------
 
 void StartTile(const AttentionJob& job, const AttentionItem& item, Tile& tile,
                const Scratch& scratch) {
@@ -427,7 +434,8 @@ void PrefillTile(const AttentionJob& job, const AttentionItem& item, const Scrat
   FinishTile(job, item, tile, scratch);
 }
 
-// --- the kernel -------------------------------------------------------------------------------------
+// --- the kernel
+// -------------------------------------------------------------------------------------
 
 size_t WorkerFloats(const AttentionJob& job) {
   return std::max(Layout(job).Total(), N_AVX3::DecodeScratchFloats(job));
@@ -441,14 +449,14 @@ void Flash(const OpCall& call, const Worker& worker) {
   float* partials = base + static_cast<size_t>(worker.count) * WorkerFloats(job);
   const Scratch scratch(Layout(job), own);
   bool configured = false;
-  const int64_t partial_count = ForMyAttentionItems(
-      job, static_cast<int64_t>(kQueries), kAttentionChunkKeys, worker,
-      [&](const AttentionItem& item) {
-        if (item.decode) return N_AVX3::DecodeBf16(job, item, own, partials);
-        if (Engine::kTiles && !configured) AmxConfigure();
-        configured = true;
-        PrefillTile<Engine>(job, item, scratch);
-      });
+  const int64_t partial_count =
+      ForMyAttentionItems(job, static_cast<int64_t>(kQueries), kAttentionChunkKeys, worker,
+                          [&](const AttentionItem& item) {
+                            if (item.decode) return N_AVX3::DecodeBf16(job, item, own, partials);
+                            if (Engine::kTiles && !configured) AmxConfigure();
+                            configured = true;
+                            PrefillTile<Engine>(job, item, scratch);
+                          });
   if (Engine::kTiles && configured) AmxRelease();
   if (partial_count == 0) return;
   worker.Barrier();

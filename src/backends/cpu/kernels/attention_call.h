@@ -1,11 +1,11 @@
 // What the attention kernels share: the operands in one form, and the work cut into items.
 //
-// Legend: H query heads, Hkv key/value heads, G = H / Hkv query heads of one key/value head, D head_dim,
-// Dv value_dim. Query i of a sequence and a key/value head: token i / G, head i % G of the group; all
-// queries of one key/value head share each key and value that is read.
+// Legend: H query heads, Hkv key/value heads, G = H / Hkv query heads of one key/value head, D
+// head_dim, Dv value_dim. Query i of a sequence and a key/value head: token i / G, head i % G of
+// the group; all queries of one key/value head share each key and value that is read.
 //
-// A sequence with one new token (decode) is cut into chunks of kAttentionChunkKeys keys, whose partial
-// results are merged; one with more (prefill) into tiles of queries.
+// A sequence with one new token (decode) is cut into chunks of kAttentionChunkKeys keys, whose
+// partial results are merged; one with more (prefill) into tiles of queries.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ struct AttentionJob {
   int64_t num_heads = 0, num_kv_heads = 0, group = 0, head_dim = 0, value_dim = 0;
   float scale = 1, softcap = 0;
   int64_t window = 0;
-  Tensor key_cache, value_cache;         // [num_blocks, Hkv, block_size, D or Dv]
+  Tensor key_cache, value_cache;  // [num_blocks, Hkv, block_size, D or Dv]
   int64_t block_size = 0;
   const int32_t* block_table = nullptr;  // [sequences, max_blocks]
   int64_t max_blocks = 0;
@@ -63,8 +63,8 @@ struct AttentionJob {
 
 AttentionJob MakeAttentionJob(const OpCall& call);
 
-// One piece of work: queries [first_query, first_query + queries) of (sequence, key/value head) against
-// keys [first_key, last_key].
+// One piece of work: queries [first_query, first_query + queries) of (sequence, key/value head)
+// against keys [first_key, last_key].
 struct AttentionItem {
   int64_t sequence = 0;
   int64_t head = 0;
@@ -76,8 +76,8 @@ struct AttentionItem {
   int64_t partial = -1;  // decode: index of the partial result; -1: the sequence has one chunk only
 };
 
-// Calls visit(item) for every item of a step, prefill tiles of at most tile_queries queries, in an order
-// that depends on nothing else. Returns the number of partial results.
+// Calls visit(item) for every item of a step, prefill tiles of at most tile_queries queries, in an
+// order that depends on nothing else. Returns the number of partial results.
 template <typename Visit>
 int64_t ForEachAttentionItem(const AttentionJob& job, int64_t tile_queries, int64_t chunk_keys,
                              Visit visit) {
@@ -113,8 +113,8 @@ int64_t ForEachAttentionItem(const AttentionJob& job, int64_t tile_queries, int6
   return partials;
 }
 
-// Calls visit(item) for this worker's items: neighbours, with as many keys x queries as the others'.
-// Returns the number of partial results of the whole step.
+// Calls visit(item) for this worker's items: neighbours, with as many keys x queries as the
+// others'. Returns the number of partial results of the whole step.
 template <typename Visit>
 int64_t ForMyAttentionItems(const AttentionJob& job, int64_t tile_queries, int64_t chunk_keys,
                             const Worker& worker, Visit visit) {
@@ -132,16 +132,16 @@ int64_t ForMyAttentionItems(const AttentionJob& job, int64_t tile_queries, int64
   });
 }
 
-// Floats of the partial results of one decode item: sums [G, Dv], then the largest score and the sum of
-// exponentials of each query.
+// Floats of the partial results of one decode item: sums [G, Dv], then the largest score and the
+// sum of exponentials of each query.
 inline int64_t PartialFloats(const AttentionJob& job) { return job.group * (job.value_dim + 2); }
 
 // Upper bound of the partial results of any step within the shapes of `call`.
 int64_t MaxPartials(const OpCall& call, int64_t chunk_keys);
 
 #if defined(__x86_64__)
-// Decode items and the merging of partial results over a bf16 cache, for the kernels whose own code is
-// the prefill (attention_vector.cc).
+// Decode items and the merging of partial results over a bf16 cache, for the kernels whose own code
+// is the prefill (attention_vector.cc).
 namespace N_AVX3 {
 size_t DecodeScratchFloats(const AttentionJob& job);  // of one worker, a multiple of 16
 void DecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,

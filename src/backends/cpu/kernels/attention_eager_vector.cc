@@ -1,7 +1,7 @@
 // attention as transformers' "eager" implementation computes it: per query head all scores
-// [tokens, keys] in memory, then their softmax, then the sums of values; every head reads the cache for
-// itself. The off-arm of attn_implementation. Float32 products, any cache type, for every target of
-// Highway. Workers divide sequences x heads.
+// [tokens, keys] in memory, then their softmax, then the sums of values; every head reads the cache
+// for itself. The off-arm of attn_implementation. Float32 products, any cache type, for every
+// target of Highway. Workers divide sequences x heads.
 #include <algorithm>
 #include <cstring>
 
@@ -41,8 +41,9 @@ HWY_INLINE void AddScaled(float factor, const typename Element::Type* values, si
                           float* y) {
   size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    hn::StoreU(hn::MulAdd(Splat(factor), LoadElements<Element>(values + i), hn::LoadU(F32(), y + i)),
-               F32(), y + i);
+    hn::StoreU(
+        hn::MulAdd(Splat(factor), LoadElements<Element>(values + i), hn::LoadU(F32(), y + i)),
+        F32(), y + i);
   }
   if (i < count) {
     const VF sum = hn::MulAdd(Splat(factor), LoadSome<Element>(values + i, count - i),
@@ -92,20 +93,24 @@ void Softmax(const AttentionJob& job, const HeadWork& work) {
       StoreSome<ElementF32>(function(hn::LoadU(d, rest)), row + i, count - i);
     };
     VF top = Splat(-3e38f);
-    for_vectors([&](VF score) HWY_ATTR {
-      if (job.softcap != 0) {
-        score = hn::Mul(Tanh(hn::Mul(score, Splat(1.0f / job.softcap))), Splat(job.softcap));
-      }
-      top = hn::Max(top, score);
-      return score;
-    }, row[count - 1]);
+    for_vectors(
+        [&](VF score) HWY_ATTR {
+          if (job.softcap != 0) {
+            score = hn::Mul(Tanh(hn::Mul(score, Splat(1.0f / job.softcap))), Splat(job.softcap));
+          }
+          top = hn::Max(top, score);
+          return score;
+        },
+        row[count - 1]);
     const VF largest = Splat(Max(top));
     VF total = hn::Zero(d);
-    for_vectors([&](VF score) HWY_ATTR {
-      const VF probability = ExpOfNonPositive(hn::Sub(score, largest));
-      total = hn::Add(total, probability);
-      return probability;
-    }, -3e38f);
+    for_vectors(
+        [&](VF score) HWY_ATTR {
+          const VF probability = ExpOfNonPositive(hn::Sub(score, largest));
+          total = hn::Add(total, probability);
+          return probability;
+        },
+        -3e38f);
     const VF factor = Splat(1.0f / Sum(total));
     for_vectors([&](VF probability) HWY_ATTR { return hn::Mul(probability, factor); }, 0.0f);
   }

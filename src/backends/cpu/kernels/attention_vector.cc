@@ -4,9 +4,10 @@
 // Decode (one token): lanes are dims. Scores of the group's heads against a chunk of keys, their
 // softmax, the weighted sum of the values; chunks are merged behind a barrier.
 //
-// Prefill: lanes are queries, so that maxima, exponentials and masks go lane by lane and any head_dim
-// fits. With Q' = queries [D, kQueries]: S' = K Q' (a block of 32 keys x kQueries), P' = exp(S' - max),
-// O' = O' * correction + V' P' [Dv, kQueries]; the keys and values are broadcast scalars.
+// Prefill: lanes are queries, so that maxima, exponentials and masks go lane by lane and any
+// head_dim fits. With Q' = queries [D, kQueries]: S' = K Q' (a block of 32 keys x kQueries), P' =
+// exp(S' - max), O' = O' * correction + V' P' [Dv, kQueries]; the keys and values are broadcast
+// scalars.
 #include <algorithm>
 #include <cstring>
 
@@ -28,10 +29,10 @@ namespace HWY_NAMESPACE {
 namespace {
 
 constexpr size_t kTileVecs = 2;
-constexpr size_t kQueries = kTileVecs * kLanes;                  // of a prefill tile
-constexpr size_t kBroadcasts = HWY_TARGET == HWY_AVX2 ? 4 : 8;   // rows of sums held in registers
-constexpr size_t kMaxHeads = 4;                                  // decode: heads at a time
-constexpr float kLowest = -1e30f;                                // below every score, yet finite
+constexpr size_t kQueries = kTileVecs * kLanes;                 // of a prefill tile
+constexpr size_t kBroadcasts = HWY_TARGET == HWY_AVX2 ? 4 : 8;  // rows of sums held in registers
+constexpr size_t kMaxHeads = 4;                                 // decode: heads at a time
+constexpr float kLowest = -1e30f;                               // below every score, yet finite
 
 size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -71,7 +72,8 @@ HWY_INLINE VF SoftCap(VF score, float softcap) {
   return hn::Mul(Tanh(hn::Mul(score, Splat(1.0f / softcap))), Splat(softcap));
 }
 
-// --- prefill --------------------------------------------------------------------------------------
+// --- prefill
+// --------------------------------------------------------------------------------------
 
 // Running maxima and sums of a tile's queries.
 struct Running {
@@ -92,7 +94,8 @@ const float* WidenBlock(const typename Element::Type* rows, size_t count, size_t
     for (; i + kLanes <= total; i += kLanes) {
       hn::StoreU(LoadElements<Element>(rows + i), F32(), out + i);
     }
-    if (i < total) StoreSome<ElementF32>(LoadSome<Element>(rows + i, total - i), out + i, total - i);
+    if (i < total)
+      StoreSome<ElementF32>(LoadSome<Element>(rows + i, total - i), out + i, total - i);
     return out;
   }
 }
@@ -135,8 +138,8 @@ HWY_INLINE void BroadcastsAll(const float* a, size_t rows, size_t row_stride, si
   }
 }
 
-// scores [count, kQueries] of keys [first_key, ...) -> probabilities; outputs rescaled where a maximum
-// rose.
+// scores [count, kQueries] of keys [first_key, ...) -> probabilities; outputs rescaled where a
+// maximum rose.
 void SoftmaxBlock(const AttentionJob& job, Running& running, int64_t first_key, size_t count,
                   float* scores, float* outputs) {
   const F32 d;
@@ -228,7 +231,8 @@ void PrefillTile(const AttentionJob& job, const AttentionItem& item, const Scrat
   }
 }
 
-// --- decode ---------------------------------------------------------------------------------------
+// --- decode
+// ---------------------------------------------------------------------------------------
 
 // scores[h][j] for kHeads heads against one key.
 template <class Element, size_t kHeads>
@@ -305,8 +309,9 @@ void SoftmaxRow(const AttentionJob& job, float* scores, size_t count, float* lar
 }
 
 template <class Element, size_t kHeads>
-void DecodeHeads(const AttentionJob& job, const AttentionItem& item, const float* q, size_t q_stride,
-                 float* scores, float* outputs, size_t out_stride, float* largest, float* sum) {
+void DecodeHeads(const AttentionJob& job, const AttentionItem& item, const float* q,
+                 size_t q_stride, float* scores, float* outputs, size_t out_stride, float* largest,
+                 float* sum) {
   using T = typename Element::Type;
   constexpr size_t kStride = static_cast<size_t>(kAttentionChunkKeys);
   const auto head_dim = static_cast<size_t>(job.head_dim);
@@ -391,13 +396,13 @@ void MergePartials(const AttentionJob& job, const AttentionItem& item, const flo
     float* y = job.Output(item.sequence, item.head, static_cast<int64_t>(h));
     std::memset(y, 0, dim * sizeof(float));
     for (int64_t c = 0; c < count; ++c) {
-      const float factor =
-          hn::GetLane(ExpOfNonPositive(Splat(tops[c * floats] - largest)));
+      const float factor = hn::GetLane(ExpOfNonPositive(Splat(tops[c * floats] - largest)));
       sum += factor * tops[c * floats + static_cast<int64_t>(group)];
       const float* from = partials + c * floats + h * dim;
       size_t k = 0;
       for (; k + kLanes <= dim; k += kLanes) {
-        hn::StoreU(hn::MulAdd(Splat(factor), hn::LoadU(d, from + k), hn::LoadU(d, y + k)), d, y + k);
+        hn::StoreU(hn::MulAdd(Splat(factor), hn::LoadU(d, from + k), hn::LoadU(d, y + k)), d,
+                   y + k);
       }
       for (; k < dim; ++k) y[k] += factor * from[k];
     }
@@ -442,15 +447,14 @@ void Flash(const OpCall& call, const Worker& worker) {
   float* base = reinterpret_cast<float*>(call.scratch);
   const Scratch scratch(layout, base + static_cast<size_t>(worker.index) * layout.Total());
   float* partials = base + static_cast<size_t>(worker.count) * layout.Total();
-  const int64_t partial_count =
-      ForMyAttentionItems(job, kQueries, kAttentionChunkKeys, worker,
-                          [&](const AttentionItem& item) {
-                            if (item.decode) {
-                              DecodeItem<Element>(job, item, scratch, partials);
-                            } else {
-                              PrefillTile<Element>(job, item, scratch);
-                            }
-                          });
+  const int64_t partial_count = ForMyAttentionItems(
+      job, kQueries, kAttentionChunkKeys, worker, [&](const AttentionItem& item) {
+        if (item.decode) {
+          DecodeItem<Element>(job, item, scratch, partials);
+        } else {
+          PrefillTile<Element>(job, item, scratch);
+        }
+      });
   if (partial_count == 0) return;
   worker.Barrier();
   MergeAll(job, partials, worker);

@@ -1,5 +1,5 @@
-// add, activation, gated_activation and the identities (all_reduce, all_gather, copy at size 1), float32,
-// for every target of Highway.
+// add, activation, gated_activation and the identities (all_reduce, all_gather, copy at size 1),
+// float32, for every target of Highway.
 #include <algorithm>
 #include <cstring>
 
@@ -66,18 +66,28 @@ void ActivationBy(const OpCall& call, const Worker& worker, bool gated) {
   if (range.empty()) return;
   using A = ActivationFunction;
   switch (GetActivationFunction(call.attributes->String("activation"))) {
-    case A::kSilu: return ActivationOf<A::kSilu>(call, range, gated);
-    case A::kGelu: return ActivationOf<A::kGelu>(call, range, gated);
+    case A::kSilu:
+      return ActivationOf<A::kSilu>(call, range, gated);
+    case A::kGelu:
+      return ActivationOf<A::kGelu>(call, range, gated);
     case A::kGeluNew:
     case A::kGeluFast:
-    case A::kGeluPytorchTanh: return ActivationOf<A::kGeluNew>(call, range, gated);
-    case A::kQuickGelu: return ActivationOf<A::kQuickGelu>(call, range, gated);
-    case A::kRelu: return ActivationOf<A::kRelu>(call, range, gated);
-    case A::kRelu2: return ActivationOf<A::kRelu2>(call, range, gated);
-    case A::kTanh: return ActivationOf<A::kTanh>(call, range, gated);
-    case A::kSigmoid: return ActivationOf<A::kSigmoid>(call, range, gated);
-    case A::kLinear: return ActivationOf<A::kLinear>(call, range, gated);
-    case A::kMish: return ActivationOf<A::kMish>(call, range, gated);
+    case A::kGeluPytorchTanh:
+      return ActivationOf<A::kGeluNew>(call, range, gated);
+    case A::kQuickGelu:
+      return ActivationOf<A::kQuickGelu>(call, range, gated);
+    case A::kRelu:
+      return ActivationOf<A::kRelu>(call, range, gated);
+    case A::kRelu2:
+      return ActivationOf<A::kRelu2>(call, range, gated);
+    case A::kTanh:
+      return ActivationOf<A::kTanh>(call, range, gated);
+    case A::kSigmoid:
+      return ActivationOf<A::kSigmoid>(call, range, gated);
+    case A::kLinear:
+      return ActivationOf<A::kLinear>(call, range, gated);
+    case A::kMish:
+      return ActivationOf<A::kMish>(call, range, gated);
   }
 }
 

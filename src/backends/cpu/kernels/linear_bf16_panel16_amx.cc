@@ -1,10 +1,11 @@
 // linear, linear_group and linear_gated over bf16 kPanel16 weights with AMX, for many rows.
 //
-// A = activations rounded to bf16, packed as tiles [K / depth][M / 16][depth / 32], a tile = 16 rows x
-// 32 columns, 1 KB in one run: what one round reads lies in one run too, and no two lines of a tile
-// meet in a cache set. B = 16 lines of a panel: a tile as it lies. A round multiplies `depth` columns of
-// two panels, in L1, with a chunk of rows from L2, two row tiles at a time: four tiles of sums in
-// registers, carried from round to round in scratch. Meanwhile the next two panels come to L2.
+// A = activations rounded to bf16, packed as tiles [K / depth][M / 16][depth / 32], a tile = 16
+// rows x 32 columns, 1 KB in one run: what one round reads lies in one run too, and no two lines of
+// a tile meet in a cache set. B = 16 lines of a panel: a tile as it lies. A round multiplies
+// `depth` columns of two panels, in L1, with a chunk of rows from L2, two row tiles at a time: four
+// tiles of sums in registers, carried from round to round in scratch. Meanwhile the next two panels
+// come to L2.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -142,8 +143,8 @@ void Multiply2x1(const std::byte* a0, const std::byte* a1, const std::byte* b0, 
   _tile_stored(2, lower, kSumsBytes);
 }
 
-// Row tiles [first, first + count) of the packed activations against one tile of panels. `after`: the
-// tile that comes next.
+// Row tiles [first, first + count) of the packed activations against one tile of panels. `after`:
+// the tile that comes next.
 void GemmTile(const LinearJob& job, const LinearTile& tile, const LinearTile& after,
               const PackedRows& packed, size_t first, size_t count, float* sums) {
   Ahead ahead;
@@ -223,18 +224,17 @@ FATHOM_END_TARGET
 namespace fathom {
 
 void AddLinearBf16Panel16AmxKernels(CpuKernelTable& table) {
-  AddLinearRows(table,
-                {.name = "bf16_panel16_gemm",
-                 .suffix = "amx",
-                 .description = "tiles of 32 x 32 sums, activations packed once",
-                 .variant = KernelVariant::kGemm,
-                 .dtype = DType::kBF16,
-                 .features = kAmxBf16Features,
-                 .scratch_bytes = GemmScratch,
-                 .compute_epsilon = 0x1p-7,
-                 .linear = Gemm<LinearOp::kLinear>,
-                 .group = Gemm<LinearOp::kGroup>,
-                 .gated = Gemm<LinearOp::kGated>});
+  AddLinearRows(table, {.name = "bf16_panel16_gemm",
+                        .suffix = "amx",
+                        .description = "tiles of 32 x 32 sums, activations packed once",
+                        .variant = KernelVariant::kGemm,
+                        .dtype = DType::kBF16,
+                        .features = kAmxBf16Features,
+                        .scratch_bytes = GemmScratch,
+                        .compute_epsilon = 0x1p-7,
+                        .linear = Gemm<LinearOp::kLinear>,
+                        .group = Gemm<LinearOp::kGroup>,
+                        .gated = Gemm<LinearOp::kGated>});
 }
 
 }  // namespace fathom

@@ -1,8 +1,8 @@
-// linear, linear_group and linear_gated over bf16 kPanel16 weights with vdpbf16ps: activations rounded
-// to bf16, pairs of columns broadcast, float32 sums.
+// linear, linear_group and linear_gated over bf16 kPanel16 weights with vdpbf16ps: activations
+// rounded to bf16, pairs of columns broadcast, float32 sums.
 //
-// A line of a panel (16 rows x a pair of columns) is the instruction's operand as it lies. GEMV (M <=
-// 16): several panels streamed side by side, each line multiplied by M broadcast pairs. GEMM:
+// A line of a panel (16 rows x a pair of columns) is the instruction's operand as it lies. GEMV (M
+// <= 16): several panels streamed side by side, each line multiplied by M broadcast pairs. GEMM:
 // activations packed [block of 12 rows][pair of columns][12], kDepth columns of two panels in L1,
 // 12 x 2 vectors of sums in registers.
 #if defined(__x86_64__)
@@ -58,8 +58,8 @@ inline __m512bh Broadcast(const uint32_t* pair) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(*pair)));
 }
 
-// sums[m][16 p + r] (+)= sum over lines of x[line][m] . panel[p][line][r], bf16 pairs. next[p]: what is
-// prefetched behind the panel's end; null: nothing is prefetched.
+// sums[m][16 p + r] (+)= sum over lines of x[line][m] . panel[p][line][r], bf16 pairs. next[p]:
+// what is prefetched behind the panel's end; null: nothing is prefetched.
 template <size_t kM, size_t kP>
 void SumPanels(const std::byte* const* panels, const std::byte* const* next, const uint32_t* x,
                size_t lines, float* sums, size_t sums_stride, bool carry) {
@@ -69,8 +69,7 @@ void SumPanels(const std::byte* const* panels, const std::byte* const* next, con
       acc[m][p] = carry ? _mm512_loadu_ps(sums + m * sums_stride + p * 16) : _mm512_setzero_ps();
     }
   }
-  const auto run = [&](size_t begin, size_t end, const std::byte* const* ahead,
-                       size_t ahead_line) {
+  const auto run = [&](size_t begin, size_t end, const std::byte* const* ahead, size_t ahead_line) {
     for (size_t line = begin; line < end; ++line) {
       __m512bh w[kP];
       for (size_t p = 0; p < kP; ++p) {
@@ -97,7 +96,8 @@ void SumPanels(const std::byte* const* panels, const std::byte* const* next, con
   }
 }
 
-// --- GEMV -----------------------------------------------------------------------------------------
+// --- GEMV
+// -----------------------------------------------------------------------------------------
 
 template <size_t kM>
 void StreamTiles(const LinearJob& job, const uint32_t* x, Range units) {
@@ -156,7 +156,8 @@ size_t GemvScratch(const OpCall& call, int workers) {
   return static_cast<size_t>(workers) * kGemvRows * LinesOf(cols) * sizeof(uint32_t);
 }
 
-// --- GEMM -----------------------------------------------------------------------------------------
+// --- GEMM
+// -----------------------------------------------------------------------------------------
 
 // Rows whose packed activations stay in L2 beside the weights that pass by.
 size_t RowsAtOnce(size_t rows, size_t cols) {

@@ -1,8 +1,9 @@
-// What the linear kernels share: the operands of linear, linear_group and linear_gated in one form, and
-// their output rows cut into panels of 16.
+// What the linear kernels share: the operands of linear, linear_group and linear_gated in one form,
+// and their output rows cut into panels of 16.
 //
-// Legend: M activation rows, K in_features, a panel = 16 output rows of one weight (tensor/weight.h), a
-// unit = what workers divide: one panel, or for linear_gated a gate panel and the up panel beside it.
+// Legend: M activation rows, K in_features, a panel = 16 output rows of one weight
+// (tensor/weight.h), a unit = what workers divide: one panel, or for linear_gated a gate panel and
+// the up panel beside it.
 #pragma once
 
 #include <array>
@@ -48,7 +49,7 @@ struct LinearPanel {
   const float* bias = nullptr;  // of the panel's first row, or null
   float* y = nullptr;           // y[0, first row of the panel]
   size_t y_stride = 0;
-  size_t rows = 0;              // <= 16
+  size_t rows = 0;  // <= 16
 };
 
 // Some panels that one register tile computes. Gated: the gate panels, then their up panels.
@@ -62,10 +63,11 @@ struct LinearTile {
 // The panels of units [unit, unit + count); panels of a tile <= kMaxTilePanels.
 LinearTile MakeLinearTile(const LinearJob& job, size_t unit, size_t count);
 
-// Rows of `base` for all three operations, named NAME of "linear_NAME_SUFFIX", "linear_group_NAME...".
+// Rows of `base` for all three operations, named NAME of "linear_NAME_SUFFIX",
+// "linear_group_NAME...".
 struct LinearRow {
-  const char* name;         // "bf16_panel16_gemv"
-  const char* suffix;       // "avx512"
+  const char* name;    // "bf16_panel16_gemv"
+  const char* suffix;  // "avx512"
   const char* description;
   KernelVariant variant = KernelVariant::kAny;
   WeightFormat format = WeightFormat::kPanel16;
@@ -80,8 +82,8 @@ struct LinearRow {
 };
 void AddLinearRows(CpuKernelTable& table, const LinearRow& row);
 
-// y of a tile from its sums: + bias, gated: activation(gate) * up. sums [rows, sums_stride], panel p at
-// column 16 p; the tile's output rows begin at first_row. One a target of Highway.
+// y of a tile from its sums: + bias, gated: activation(gate) * up. sums [rows, sums_stride], panel
+// p at column 16 p; the tile's output rows begin at first_row. One a target of Highway.
 #if defined(__x86_64__)
 namespace N_EMU128 {
 void StoreLinearTile(const LinearTile& tile, const float* sums, size_t sums_stride,

@@ -1,6 +1,6 @@
-// linear over dense row-major weights, wherever they lie in the mapped checkpoint (at any byte): the
-// eager arm. Dot products along the rows, float32, for every target of Highway. Workers divide the
-// output rows; kM activation rows x kR weight rows of sums stay in registers.
+// linear over dense row-major weights, wherever they lie in the mapped checkpoint (at any byte):
+// the eager arm. Dot products along the rows, float32, for every target of Highway. Workers divide
+// the output rows; kM activation rows x kR weight rows of sums stay in registers.
 #include <algorithm>
 #include <cstring>
 
@@ -24,7 +24,8 @@ constexpr size_t kWeightRows = 4;
 // From so many activation rows on, 16-bit weight rows are widened once into scratch.
 constexpr size_t kWidenFrom = 8;
 
-// sums[m][r] = x[m] . w[r] for kM rows of x (x_stride floats apart) and kR rows of w (w_bytes apart).
+// sums[m][r] = x[m] . w[r] for kM rows of x (x_stride floats apart) and kR rows of w (w_bytes
+// apart).
 template <class Element, size_t kM, size_t kR>
 void DotRows(const float* x, size_t x_stride, const char* w, size_t w_bytes, size_t cols,
              float sums[kM][kWeightRows]) {
@@ -45,11 +46,9 @@ void DotRows(const float* x, size_t x_stride, const char* w, size_t w_bytes, siz
   }
   if (k < cols) {
     for (size_t r = 0; r < kR; ++r) {
-      const VF ws =
-          LoadSome<Element>(reinterpret_cast<const T*>(w + r * w_bytes) + k, cols - k);
+      const VF ws = LoadSome<Element>(reinterpret_cast<const T*>(w + r * w_bytes) + k, cols - k);
       for (size_t m = 0; m < kM; ++m) {
-        acc[m][r] =
-            hn::MulAdd(LoadSome<ElementF32>(x + m * x_stride + k, cols - k), ws, acc[m][r]);
+        acc[m][r] = hn::MulAdd(LoadSome<ElementF32>(x + m * x_stride + k, cols - k), ws, acc[m][r]);
       }
     }
   }
@@ -61,8 +60,8 @@ void DotRows(const float* x, size_t x_stride, const char* w, size_t w_bytes, siz
 struct DenseRows {
   const float* x = nullptr;  // [rows, cols]
   size_t rows = 0, cols = 0;
-  const char* w = nullptr;   // `count` <= kWeightRows rows
-  size_t w_bytes = 0;        // from row to row
+  const char* w = nullptr;  // `count` <= kWeightRows rows
+  size_t w_bytes = 0;       // from row to row
   size_t count = 0;
   const float* bias = nullptr;  // of the first of them, or null
   float* y = nullptr;           // y[0, first of them]

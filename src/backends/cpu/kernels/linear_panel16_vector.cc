@@ -1,12 +1,14 @@
-// linear, linear_group and linear_gated over kPanel16 weights of all three types, products in float32,
-// for every target of Highway.
+// linear, linear_group and linear_gated over kPanel16 weights of all three types, products in
+// float32, for every target of Highway.
 //
 // GEMV (M <= 4): each line of a panel is loaded once, widened in registers and multiplied by M
-// broadcast activations; several panels are streamed side by side, the lines ahead prefetched to L2.
+// broadcast activations; several panels are streamed side by side, the lines ahead prefetched to
+// L2.
 //
 // GEMM: A = activations packed [block of kTileRows][K][kTileRows]; for each tile of panels and each
-// kDepth columns: the panels' part as float32 (16-bit types are unpacked once, then serve all rows) in
-// L1, A from L2, kTileRows x panels of sums in registers, carried from depth to depth in scratch.
+// kDepth columns: the panels' part as float32 (16-bit types are unpacked once, then serve all rows)
+// in L1, A from L2, kTileRows x panels of sums in registers, carried from depth to depth in
+// scratch.
 #include <algorithm>
 #include <cstring>
 
@@ -138,7 +140,8 @@ void PackRows(const LinearJob& job, size_t first, size_t count, float* packed) {
 
 size_t PackedFloats(size_t rows, size_t cols) { return rows * (cols + cols % 2); }
 
-// --- GEMV -----------------------------------------------------------------------------------------
+// --- GEMV
+// -----------------------------------------------------------------------------------------
 
 template <class Element, size_t kM, size_t kP>
 void StreamTiles(const LinearJob& job, const float* x, Range units) {
@@ -151,7 +154,8 @@ void StreamTiles(const LinearJob& job, const float* x, Range units) {
     const size_t count = std::min(step, units.end - unit);
     const LinearTile tile = MakeLinearTile(job, unit, count);
     const size_t left = units.end - unit - count;
-    const LinearTile after = left == 0 ? tile : MakeLinearTile(job, unit + count, std::min(step, left));
+    const LinearTile after =
+        left == 0 ? tile : MakeLinearTile(job, unit + count, std::min(step, left));
     for (size_t p = 0; p < tile.panel_count; ++p) {
       panels[p] = tile.panels[p].data;
       next[p] = after.panels[std::min(p, after.panel_count - 1)].data;
@@ -182,10 +186,14 @@ void Gemv(const OpCall& call, const Worker& worker) {
     x = packed;
   }
   switch (job.rows) {
-    case 1: return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
-    case 2: return StreamTiles<Element, 2, StreamsFor(2)>(job, x, units);
-    case 3: return StreamTiles<Element, 3, StreamsFor(3)>(job, x, units);
-    case 4: return StreamTiles<Element, 4, StreamsFor(4)>(job, x, units);
+    case 1:
+      return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
+    case 2:
+      return StreamTiles<Element, 2, StreamsFor(2)>(job, x, units);
+    case 3:
+      return StreamTiles<Element, 3, StreamsFor(3)>(job, x, units);
+    case 4:
+      return StreamTiles<Element, 4, StreamsFor(4)>(job, x, units);
   }
 }
 
@@ -194,7 +202,8 @@ size_t GemvScratch(const OpCall& call, int workers) {
   return static_cast<size_t>(workers) * PackedFloats(kGemvRows, cols) * sizeof(float);
 }
 
-// --- GEMM -----------------------------------------------------------------------------------------
+// --- GEMM
+// -----------------------------------------------------------------------------------------
 
 // Bytes of a worker's own scratch: unpacked panels, then the sums of `rows` rows.
 size_t GemmOwnFloats(size_t rows) {

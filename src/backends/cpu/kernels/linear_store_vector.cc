@@ -26,8 +26,8 @@ struct PanelBias {
   }
 };
 
-// Whole lines past the caches: y is larger than they are and next read by an operation that reads all
-// of it; a store that keeps the line would first fetch it.
+// Whole lines past the caches: y is larger than they are and next read by an operation that reads
+// all of it; a store that keeps the line would first fetch it.
 bool MayStream(const LinearPanel& panel, size_t rows) {
   constexpr size_t kLine = 64;
   return rows >= kStreamingRows && panel.rows == kPanelRows &&
@@ -71,18 +71,28 @@ void StoreGatedBy(ActivationFunction function, const LinearPanel& gate, const Li
                   const float* g, const float* u, size_t stride, size_t first, size_t rows) {
   using A = ActivationFunction;
   switch (function) {
-    case A::kSilu: return StoreGated<A::kSilu>(gate, up, g, u, stride, first, rows);
-    case A::kGelu: return StoreGated<A::kGelu>(gate, up, g, u, stride, first, rows);
+    case A::kSilu:
+      return StoreGated<A::kSilu>(gate, up, g, u, stride, first, rows);
+    case A::kGelu:
+      return StoreGated<A::kGelu>(gate, up, g, u, stride, first, rows);
     case A::kGeluNew:
     case A::kGeluFast:
-    case A::kGeluPytorchTanh: return StoreGated<A::kGeluNew>(gate, up, g, u, stride, first, rows);
-    case A::kQuickGelu: return StoreGated<A::kQuickGelu>(gate, up, g, u, stride, first, rows);
-    case A::kRelu: return StoreGated<A::kRelu>(gate, up, g, u, stride, first, rows);
-    case A::kRelu2: return StoreGated<A::kRelu2>(gate, up, g, u, stride, first, rows);
-    case A::kTanh: return StoreGated<A::kTanh>(gate, up, g, u, stride, first, rows);
-    case A::kSigmoid: return StoreGated<A::kSigmoid>(gate, up, g, u, stride, first, rows);
-    case A::kLinear: return StoreGated<A::kLinear>(gate, up, g, u, stride, first, rows);
-    case A::kMish: return StoreGated<A::kMish>(gate, up, g, u, stride, first, rows);
+    case A::kGeluPytorchTanh:
+      return StoreGated<A::kGeluNew>(gate, up, g, u, stride, first, rows);
+    case A::kQuickGelu:
+      return StoreGated<A::kQuickGelu>(gate, up, g, u, stride, first, rows);
+    case A::kRelu:
+      return StoreGated<A::kRelu>(gate, up, g, u, stride, first, rows);
+    case A::kRelu2:
+      return StoreGated<A::kRelu2>(gate, up, g, u, stride, first, rows);
+    case A::kTanh:
+      return StoreGated<A::kTanh>(gate, up, g, u, stride, first, rows);
+    case A::kSigmoid:
+      return StoreGated<A::kSigmoid>(gate, up, g, u, stride, first, rows);
+    case A::kLinear:
+      return StoreGated<A::kLinear>(gate, up, g, u, stride, first, rows);
+    case A::kMish:
+      return StoreGated<A::kMish>(gate, up, g, u, stride, first, rows);
   }
 }
 

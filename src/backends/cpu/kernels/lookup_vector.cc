@@ -17,8 +17,8 @@ namespace fathom {
 namespace HWY_NAMESPACE {
 namespace {
 
-// Copies the elements of row r that kPanel16 keeps 16 rows apart into a run (tensor/weight.h), so that
-// they convert in whole vectors.
+// Copies the elements of row r that kPanel16 keeps 16 rows apart into a run (tensor/weight.h), so
+// that they convert in whole vectors.
 template <class Element>
 void EmbeddingRow(const Weight& table, int64_t row, float scale, float* out) {
   using T = typename Element::Type;
@@ -74,8 +74,9 @@ void GatherRows(const OpCall& call, const Worker& worker) {
 
 template <class Element>
 void AddEmbedding(CpuKernelTable& table, const char* name) {
-  table.Add(name, kIsaSuffix, "rows of a dense or panel16 table", "embedding", kIsaFeatures,
-            Embedding<Element>)
+  table
+      .Add(name, kIsaSuffix, "rows of a dense or panel16 table", "embedding", kIsaFeatures,
+           Embedding<Element>)
       .weight_dtype = Element::kDType;
 }
 

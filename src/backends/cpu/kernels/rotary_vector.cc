@@ -153,11 +153,13 @@ void RotaryCacheWrite(const OpCall& call, const Worker& worker) {
 
 template <class Out>
 void AddCacheRows(CpuKernelTable& table, const char* write_name, const char* rotary_name) {
-  table.Add(write_name, kIsaSuffix, "keys and values into their slots", "cache_write",
-            kIsaFeatures, CacheWrite<Out>)
+  table
+      .Add(write_name, kIsaSuffix, "keys and values into their slots", "cache_write", kIsaFeatures,
+           CacheWrite<Out>)
       .cache_dtype = Out::kDType;
-  table.Add(rotary_name, kIsaSuffix, "queries rotated, keys rotated into their slots, values",
-            "rotary_cache_write", kIsaFeatures, RotaryCacheWrite<Out>)
+  table
+      .Add(rotary_name, kIsaSuffix, "queries rotated, keys rotated into their slots, values",
+           "rotary_cache_write", kIsaFeatures, RotaryCacheWrite<Out>)
       .cache_dtype = Out::kDType;
 }
 
@@ -187,8 +189,8 @@ void RotaryTable(const OpCall& call, const Worker& worker) {
   std::array<Operand, 2> inputs;
   for (size_t i = 0; i < call.inputs.size() && i < inputs.size(); ++i) {
     if (!call.inputs[i].present()) continue;
-    inputs[i].tensor = Tensor::Dense(DType::kI32, {count},
-                                     call.inputs[i].tensor.as<int32_t>() + tokens.begin);
+    inputs[i].tensor =
+        Tensor::Dense(DType::kI32, {count}, call.inputs[i].tensor.as<int32_t>() + tokens.begin);
   }
   std::array<Operand, 1> outputs;
   outputs[0].tensor =

@@ -12,10 +12,10 @@
 #define FATHOM_END_TARGET FATHOM_PRAGMA(clang attribute pop)
 #else
 // GCC 12 warns of the undefined operands inside its own intrinsics.
-#define FATHOM_BEGIN_TARGET(sets)                                                     \
-  FATHOM_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized")                       \
-  FATHOM_PRAGMA(GCC diagnostic ignored "-Wuninitialized") FATHOM_PRAGMA(GCC push_options) \
-  FATHOM_PRAGMA(GCC target(sets))
+#define FATHOM_BEGIN_TARGET(sets)                               \
+  FATHOM_PRAGMA(GCC diagnostic ignored "-Wmaybe-uninitialized") \
+  FATHOM_PRAGMA(GCC diagnostic ignored "-Wuninitialized")       \
+  FATHOM_PRAGMA(GCC push_options) FATHOM_PRAGMA(GCC target(sets))
 #define FATHOM_END_TARGET FATHOM_PRAGMA(GCC pop_options)
 #endif
 
@@ -26,8 +26,8 @@
 namespace fathom {
 
 inline constexpr CpuFeatures kAvx512Bf16Features = {
-    CpuFeature::kAvx,      CpuFeature::kAvx2,     CpuFeature::kFma,      CpuFeature::kF16c,
-    CpuFeature::kBmi1,     CpuFeature::kBmi2,     CpuFeature::kAvx512f,  CpuFeature::kAvx512bw,
+    CpuFeature::kAvx,      CpuFeature::kAvx2,     CpuFeature::kFma,       CpuFeature::kF16c,
+    CpuFeature::kBmi1,     CpuFeature::kBmi2,     CpuFeature::kAvx512f,   CpuFeature::kAvx512bw,
     CpuFeature::kAvx512dq, CpuFeature::kAvx512vl, CpuFeature::kAvx512Bf16};
 inline constexpr CpuFeatures kAmxBf16Features =
     kAvx512Bf16Features | CpuFeatures{CpuFeature::kAmxTile, CpuFeature::kAmxBf16};

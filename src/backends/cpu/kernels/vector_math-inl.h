@@ -36,8 +36,8 @@ inline constexpr size_t kLanes = HWY_LANES(float);
 #if HWY_TARGET == HWY_AVX3
 inline constexpr const char* kIsaSuffix = "avx512";
 inline constexpr CpuFeatures kIsaFeatures = {
-    CpuFeature::kAvx,     CpuFeature::kAvx2,     CpuFeature::kFma,      CpuFeature::kF16c,
-    CpuFeature::kBmi1,    CpuFeature::kBmi2,     CpuFeature::kAvx512f,  CpuFeature::kAvx512bw,
+    CpuFeature::kAvx,      CpuFeature::kAvx2,    CpuFeature::kFma,     CpuFeature::kF16c,
+    CpuFeature::kBmi1,     CpuFeature::kBmi2,    CpuFeature::kAvx512f, CpuFeature::kAvx512bw,
     CpuFeature::kAvx512dq, CpuFeature::kAvx512vl};
 #elif HWY_TARGET == HWY_AVX2
 inline constexpr const char* kIsaSuffix = "avx2";
@@ -52,7 +52,8 @@ inline constexpr const char* kIsaSuffix = "baseline";
 inline constexpr CpuFeatures kIsaFeatures = {};
 #endif
 
-// --- loads and stores of an element type as float -------------------------------------------------
+// --- loads and stores of an element type as float
+// -------------------------------------------------
 struct ElementF32 {
   using Type = float;
   static constexpr DType kDType = DType::kF32;
@@ -133,7 +134,8 @@ HWY_INLINE void StoreSome(VF value, typename Element::Type* to, size_t count) {
 HWY_INLINE float Sum(VF value) { return hn::GetLane(hn::SumOfLanes(F32(), value)); }
 HWY_INLINE float Max(VF value) { return hn::GetLane(hn::MaxOfLanes(F32(), value)); }
 
-// --- functions ------------------------------------------------------------------------------------
+// --- functions
+// ------------------------------------------------------------------------------------
 
 HWY_INLINE VF Splat(float value) { return hn::Set(F32(), value); }
 
@@ -180,8 +182,8 @@ HWY_INLINE VF ExpOfNonPositive(VF x) {
   return hn::IfThenZeroElse(hn::Lt(x, Splat(-87.3f)), value);
 }
 
-// a / b for b in [1, 2^126] and any a. AVX-512 divides at half the speed of this: an estimate of 14 bits
-// and one step of Newton's, within 2 ulp.
+// a / b for b in [1, 2^126] and any a. AVX-512 divides at half the speed of this: an estimate of 14
+// bits and one step of Newton's, within 2 ulp.
 HWY_INLINE VF DivideBySum(VF a, VF b) {
 #if HWY_TARGET == HWY_AVX3
   const VF estimate{_mm512_rcp14_ps(b.raw)};
@@ -242,9 +244,7 @@ HWY_INLINE VF Erf(VF x) {
 }
 
 // x * sigmoid(slope * x)
-HWY_INLINE VF Swish(VF x, float slope) {
-  return TimesSigmoid(x, hn::Mul(x, Splat(slope)));
-}
+HWY_INLINE VF Swish(VF x, float slope) { return TimesSigmoid(x, hn::Mul(x, Splat(slope))); }
 
 // x / 2 * (1 + tanh(u)) = x * sigmoid(2 u), u = sqrt(2 / pi) * (x + 0.044715 x^3)
 HWY_INLINE VF GeluTanh(VF x) {
@@ -261,24 +261,32 @@ HWY_INLINE VF Mish(VF x) {
 
 HWY_INLINE VF Activate(ActivationFunction function, VF x) {
   switch (function) {
-    case ActivationFunction::kLinear: return x;
-    case ActivationFunction::kSilu: return Swish(x, 1.0f);
+    case ActivationFunction::kLinear:
+      return x;
+    case ActivationFunction::kSilu:
+      return Swish(x, 1.0f);
     case ActivationFunction::kGelu: {
       const VF erf = Erf(hn::Mul(x, Splat(0.70710678f)));
       return hn::Mul(hn::Mul(x, Splat(0.5f)), hn::Add(Splat(1.0f), erf));
     }
     case ActivationFunction::kGeluNew:
     case ActivationFunction::kGeluFast:
-    case ActivationFunction::kGeluPytorchTanh: return GeluTanh(x);
-    case ActivationFunction::kQuickGelu: return Swish(x, 1.702f);
-    case ActivationFunction::kRelu: return hn::IfThenElse(hn::Lt(x, Splat(0.0f)), Splat(0.0f), x);
+    case ActivationFunction::kGeluPytorchTanh:
+      return GeluTanh(x);
+    case ActivationFunction::kQuickGelu:
+      return Swish(x, 1.702f);
+    case ActivationFunction::kRelu:
+      return hn::IfThenElse(hn::Lt(x, Splat(0.0f)), Splat(0.0f), x);
     case ActivationFunction::kRelu2: {
       const VF positive = hn::IfThenElse(hn::Lt(x, Splat(0.0f)), Splat(0.0f), x);
       return hn::Mul(positive, positive);
     }
-    case ActivationFunction::kTanh: return Tanh(x);
-    case ActivationFunction::kSigmoid: return Sigmoid(x);
-    case ActivationFunction::kMish: return Mish(x);
+    case ActivationFunction::kTanh:
+      return Tanh(x);
+    case ActivationFunction::kSigmoid:
+      return Sigmoid(x);
+    case ActivationFunction::kMish:
+      return Mish(x);
   }
   return x;
 }
