@@ -40,6 +40,10 @@ def near_zero(function):
 half_ln2 = mp.log(2) / 2
 report("exp: (e^r - 1 - r) / r^2", near_zero(lambda r: (mp.exp(r) - 1 - r) / r**2),
        -half_ln2 * mp.mpf("1.01"), half_ln2 * mp.mpf("1.01"), 5)
+report("exp2: (2^f - 1) / f", near_zero(lambda f: (mp.mpf(2) ** f - 1) / f),
+       "-0.505", "0.505", 5)
+report("exp2 for bf16: (2^f - 1) / f", near_zero(lambda f: (mp.mpf(2) ** f - 1) / f),
+       "-0.505", "0.505", 3)
 report("tanh: (tanh(x) - x) / x^3 in x^2", near_zero(
     lambda s: (mp.tanh(mp.sqrt(s)) - mp.sqrt(s)) / mp.sqrt(s) ** 3), 1e-20, "0.4225", 4)
 report("erf: erf(x) / x in x^2", near_zero(lambda s: mp.erf(mp.sqrt(s)) / mp.sqrt(s)), 1e-20, 1, 6)

@@ -165,7 +165,8 @@ double Median(std::vector<double> values) {
 void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Options& options,
             RoofProbe& probe, ThreadPool& pool) {
   const bool memory = rows <= 16;
-  const Bench bench = MakeBench(kernel, shape, rows, memory ? 4e8 : 3e7, pool.count());
+  const Bench bench = MakeBench(
+      kernel, shape, rows, memory ? 4e8 : (getenv("WB") ? atof(getenv("WB")) : 3e7), pool.count());
   double bytes = 0, flops = 0;
   for (const auto& call : bench.calls) {
     bytes += call->weight_bytes;

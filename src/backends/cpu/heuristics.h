@@ -16,9 +16,9 @@ namespace fathom {
 inline constexpr size_t kGemmActivationBytes = size_t{1} << 20;
 // The same for the bf16 GEMMs.
 inline constexpr size_t kBf16GemmActivationBytes = size_t{1} << 20;
-// AMX GEMM: tiles of 32 columns in one round (two panels in L1) and row tiles of one chunk (its
-// sums beside them, its activations in L2). Even.
-inline constexpr size_t kAmxDepthTiles = 9;
+// AMX GEMM: tiles of 32 columns in one round (two panels in L1: the activations are loaded past it)
+// and row tiles of one chunk (its activations in L2). Even.
+inline constexpr size_t kAmxDepthTiles = 18;
 inline constexpr size_t kAmxRowTiles = 16;
 // Keys of one sequence that one work item of decode attention takes. Fixed, so that results do not
 // depend on the number of threads.
@@ -26,9 +26,6 @@ inline constexpr int64_t kAttentionChunkKeys = 128;
 // Steps of fewer tokens run their small operations on the last worker that arrives at the barrier
 // instead of dividing them.
 inline constexpr int64_t kSerialTokens = 4;
-
-// Rows of one tile of a linear operation from which on its results bypass the caches.
-inline constexpr size_t kStreamingRows = 32;
 
 // May workers divide a GEMM by rows? Each then streams all weights, but its activations stay in its
 // own caches from operation to operation.

@@ -264,15 +264,15 @@ void PadRows(const uint16_t* rows, int64_t count, int64_t dim, size_t padded, ui
 // --- softmax
 // ----------------------------------------------------------------------------------------
 
-// 2^x for x <= 0, within 3e-6 of itself: it is rounded to bf16 or summed with such.
+// 2^x for x <= 0, within 2e-5 of itself: it is rounded to bf16 or summed with such.
+// tools/fit_polynomials.py
 inline __m512 Exp2(__m512 x) {
   const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m512 f = _mm512_sub_ps(x, n);
-  __m512 p = _mm512_set1_ps(0.00133335581f);  // Taylor: (ln 2)^k / k!
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.00961812911f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.0555041087f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.240226507f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.693147181f));
+  __m512 p = _mm512_set1_ps(0.00965748726f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.055845017f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.240225252f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.693136309f));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
   return _mm512_scalef_ps(p, n);
 }
@@ -324,6 +324,10 @@ void SoftmaxBlock(const AttentionJob& job, Tile& tile, size_t block, int64_t fir
   }
   __m512 sum = _mm512_setzero_ps();
   uint32_t* pairs = scratch.probabilities + block * (kKeys / 2) * 16;
+  const __m512i interleave = _mm512_or_si512(
+      _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
+      _mm512_slli_epi32(
+          _mm512_set_epi32(31, 30, 29, 28, 27, 26, 25, 24, 23, 22, 21, 20, 19, 18, 17, 16), 16));
   const auto probability = [&](int64_t j) {
     if (j >= count) return _mm512_setzero_ps();
     const float* at = scratch.scores + j * static_cast<int64_t>(kQueries) + lane;
@@ -332,11 +336,9 @@ void SoftmaxBlock(const AttentionJob& job, Tile& tile, size_t block, int64_t fir
   for (int64_t j = 0; j < static_cast<int64_t>(kKeys); j += 2) {
     const __m512 even = probability(j), odd = probability(j + 1);
     sum = _mm512_add_ps(sum, _mm512_add_ps(even, odd));
-    const auto low = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even));
-    const auto high = reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(odd));
-    _mm512_store_si512(pairs + j * 8,
-                       _mm512_or_si512(_mm512_cvtepu16_epi32(low),
-                                       _mm512_slli_epi32(_mm512_cvtepu16_epi32(high), 16)));
+    // 16 of each key -> pairs.
+    const auto both = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+    _mm512_store_si512(pairs + j * 8, _mm512_permutexvar_epi16(interleave, both));
   }
   const __m512 correction = Exp2(_mm512_sub_ps(before, largest));
   _mm512_store_ps(tile.sum + lane,

@@ -73,26 +73,79 @@ void PackRowTile(const LinearJob& job, size_t tile, const PackedRows& packed) {
   }
 }
 
-// What a multiplication prefetches while it runs: `lines` lines of each panel a step.
-struct Ahead {
-  const std::byte* panels[kTilePanels] = {};
-  size_t lines = 0;
-};
-
-inline void PrefetchStep(const Ahead& ahead, size_t step) {
-  for (size_t i = 0; i < ahead.lines; ++i) {
-    const size_t at = (step * ahead.lines + i) * 64;
-    _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[0] + at), _MM_HINT_T1);
-    _mm_prefetch(reinterpret_cast<const char*>(ahead.panels[1] + at), _MM_HINT_T1);
+// What goes on beside a multiplication, a little in each of its steps: the next panels come to L2
+// and the sums of the block before go to y.
+class Beside {
+ public:
+  // `lines` lines of each of two panels a step; 0: none.
+  void Prefetch(const std::byte* first, const std::byte* second, size_t lines) {
+    first_ = reinterpret_cast<const char*>(first);
+    second_ = reinterpret_cast<const char*>(second);
+    lines_ = lines;
   }
-}
+  // `tile` lives until the rows are stored.
+  void Store(const LinearTile& tile, const float* sums, size_t first_row, size_t rows) {
+    tile_ = &tile;
+    sums_ = sums;
+    row_ = first_row;
+    end_ = first_row + rows;
+    plain_ = !tile.gated && tile.panel_count == kTilePanels && tile.panels[0].rows == kPanelRows &&
+             tile.panels[1].rows == kPanelRows;
+  }
+  void Step(size_t rows) {
+    for (size_t i = 0; i < lines_; ++i, first_ += 64, second_ += 64) {
+      _mm_prefetch(first_, _MM_HINT_T1);
+      _mm_prefetch(second_, _MM_HINT_T1);
+    }
+    if (row_ == end_ || (!plain_ && ++steps_ % kStepsAStore != 0)) return;
+    StoreRows(std::min(plain_ ? rows : rows * kStepsAStore, end_ - row_));
+  }
+  void Finish() {
+    lines_ = 0;
+    if (row_ == end_) return;
+    StoreRows(end_ - row_);
+  }
+
+ private:
+  void StoreRows(size_t count) {
+    if (plain_) {
+      StorePanel(tile_->panels[0], sums_, count);
+      StorePanel(tile_->panels[1], sums_ + kPanelRows, count);
+    } else {
+      N_AVX3::StoreLinearTile(*tile_, sums_, kSumsStride, row_, count);
+    }
+    sums_ += count * kSumsStride;
+    row_ += count;
+  }
+  void StorePanel(const LinearPanel& panel, const float* sums, size_t count) const {
+    const __m512 bias = panel.bias == nullptr ? _mm512_setzero_ps() : _mm512_loadu_ps(panel.bias);
+    float* y = panel.y + row_ * panel.y_stride;
+    for (size_t i = 0; i < count; ++i, y += panel.y_stride, sums += kSumsStride) {
+      _mm512_storeu_ps(y, _mm512_add_ps(_mm512_load_ps(sums), bias));
+    }
+  }
+
+  static constexpr size_t kStepsAStore = 2;  // fewer rows at a time cost more calls than they hide
+
+  size_t steps_ = 0;
+  bool plain_ = false;  // two whole panels, nothing but a bias
+  const char* first_ = nullptr;
+  const char* second_ = nullptr;
+  size_t lines_ = 0;
+  const LinearTile* tile_ = nullptr;
+  const float* sums_ = nullptr;
+  size_t row_ = 0;
+  size_t end_ = 0;
+};
 
 constexpr size_t kSumsBytes = kSumsStride * sizeof(float);
 
-// sums [32, 32] (+)= two row tiles x two panels, `depth` tiles along K.
+// sums [32, 32] (+)= two row tiles x two panels, `depth` tiles along K. The loads of A leave B in
+// L1.
 void Multiply2x2(const std::byte* a0, const std::byte* a1, const std::byte* b0, const std::byte* b1,
-                 size_t depth, const Ahead& ahead, bool carry, float* sums) {
+                 size_t depth, Beside& beside, bool carry, float* sums) {
   float* lower = sums + 16 * kSumsStride;
+  const size_t rows_a_step = (kBlockRows + depth - 1) / depth;
   if (carry) {
     _tile_loadd(0, sums, kSumsBytes);
     _tile_loadd(1, sums + 16, kSumsBytes);
@@ -105,15 +158,15 @@ void Multiply2x2(const std::byte* a0, const std::byte* a1, const std::byte* b0, 
     _tile_zero(3);
   }
   for (size_t k = 0; k < depth; ++k) {
-    _tile_loadd(4, a0 + k * kTileBytes, 64);
+    _tile_stream_loadd(4, a0 + k * kTileBytes, 64);
     _tile_loadd(6, b0 + k * kTileBytes, 64);
     _tile_dpbf16ps(0, 4, 6);
     _tile_loadd(7, b1 + k * kTileBytes, 64);
     _tile_dpbf16ps(1, 4, 7);
-    _tile_loadd(5, a1 + k * kTileBytes, 64);
+    _tile_stream_loadd(5, a1 + k * kTileBytes, 64);
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
-    PrefetchStep(ahead, k);
+    beside.Step(rows_a_step);
   }
   _tile_stored(0, sums, kSumsBytes);
   _tile_stored(1, sums + 16, kSumsBytes);
@@ -143,40 +196,49 @@ void Multiply2x1(const std::byte* a0, const std::byte* a1, const std::byte* b0, 
   _tile_stored(2, lower, kSumsBytes);
 }
 
+// The sums of the blocks of one chunk, in a ring: those of the block before are still being stored
+// while the next is multiplied. With one round two places do, which stay in L1.
+struct Sums {
+  static constexpr size_t kSlots = kAmxRowTiles / 2 + 1;
+  alignas(64) float values[kSlots][kBlockRows * kSumsStride];
+  size_t slots = kSlots;
+  size_t first = 0;  // of the tile at hand
+
+  float* Of(size_t block) { return values[(first + block) % slots]; }
+};
+
 // Row tiles [first, first + count) of the packed activations against one tile of panels. `after`:
-// the tile that comes next.
+// the tile that comes next. The sums of the last block are still to be stored at the end.
 void GemmTile(const LinearJob& job, const LinearTile& tile, const LinearTile& after,
-              const PackedRows& packed, size_t first, size_t count, float* sums) {
-  Ahead ahead;
+              const PackedRows& packed, size_t first, size_t count, Beside& beside, Sums& sums) {
   const size_t blocks = count / 2;
-  // 16 lines a tile along K, over all blocks of rows.
-  if (&after != &tile && after.panel_count == kTilePanels) ahead.lines = (16 + blocks - 1) / blocks;
-  if (ahead.lines > 4) ahead.lines = 0;  // few rows: the loads themselves are the stream
+  // 16 lines a tile along K, over all blocks of rows. Few rows: the loads themselves are the
+  // stream.
+  size_t ahead = after.panel_count == kTilePanels ? (16 + blocks - 1) / blocks : 0;
+  if (ahead > 4) ahead = 0;
   for (size_t k = 0; k < packed.depth; k += packed.round) {
     const size_t depth = std::min(packed.round, packed.depth - k);
-    const size_t panel_at = k * kTileBytes;
+    const std::byte* b = tile.panels[0].data + k * kTileBytes;
     for (size_t block = 0; block < blocks; ++block) {
       const size_t m = first + 2 * block;
       const std::byte* a0 = packed.At(m, k);
       const std::byte* a1 = a0 + depth * kTileBytes;
-      float* block_sums = sums + block * kBlockRows * kSumsStride;
-      if (ahead.lines > 0) {
-        const size_t at = panel_at + std::min(block * ahead.lines, 16 - ahead.lines) * depth * 64;
-        ahead.panels[0] = after.panels[0].data + at;
-        ahead.panels[1] = after.panels[1].data + at;
-      }
+      float* block_sums = sums.Of(block);
       if (tile.panel_count == kTilePanels) {
-        Multiply2x2(a0, a1, tile.panels[0].data + panel_at, tile.panels[1].data + panel_at, depth,
-                    ahead, k != 0, block_sums);
+        const size_t at = k * kTileBytes + std::min(block * ahead, 16 - ahead) * depth * 64;
+        beside.Prefetch(after.panels[0].data + at, after.panels[1].data + at, ahead);
+        Multiply2x2(a0, a1, b, tile.panels[1].data + k * kTileBytes, depth, beside, k != 0,
+                    block_sums);
       } else {
-        Multiply2x1(a0, a1, tile.panels[0].data + panel_at, depth, k != 0, block_sums);
+        Multiply2x1(a0, a1, b, depth, k != 0, block_sums);
       }
+      beside.Finish();
       if (k + depth == packed.depth) {
-        N_AVX3::StoreLinearTile(tile, block_sums, kSumsStride, m * 16,
-                                std::min(kBlockRows, job.rows - m * 16));
+        beside.Store(tile, block_sums, m * 16, std::min(kBlockRows, job.rows - m * 16));
       }
     }
   }
+  sums.first += blocks;
 }
 
 template <LinearOp kOp>
@@ -194,21 +256,25 @@ void Gemm(const OpCall& call, const Worker& worker) {
   const Range units = by_rows ? Range{0, job.units} : Split(job.units, worker, step);
   const Range row_tiles = by_rows ? mine : Range{0, packed.row_tiles};
   if (units.empty() || row_tiles.empty()) return;
-  alignas(64) float sums[kAmxRowTiles * 16 * kSumsStride];
+  Sums sums;
+  if (packed.round == depth) sums.slots = 2;
+  Beside beside;
   AmxConfigure();
   for (size_t m = row_tiles.begin; m < row_tiles.end; m += kAmxRowTiles) {
     const size_t count = std::min(kAmxRowTiles, row_tiles.end - m);
-    LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
+    LinearTile tiles[3];  // the one before, whose last sums wait, this one and the next, in turns
+    tiles[0] = MakeLinearTile(job, units.begin, std::min(step, units.size()));
+    size_t turn = 0;
     for (size_t unit = units.begin; unit < units.end; unit += step) {
       const size_t following = unit + step < units.end ? unit + step : units.begin;
-      const LinearTile after =
-          MakeLinearTile(job, following, std::min(step, units.end - following));
-      GemmTile(job, tile, after, packed, m, count, sums);
-      tile = after;
+      const size_t next = (turn + 1) % 3;
+      tiles[next] = MakeLinearTile(job, following, std::min(step, units.end - following));
+      GemmTile(job, tiles[turn], tiles[next], packed, m, count, beside, sums);
+      turn = next;
     }
+    beside.Finish();
   }
   AmxRelease();
-  _mm_sfence();  // streamed results are seen behind the next barrier
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {

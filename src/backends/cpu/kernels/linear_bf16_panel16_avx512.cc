@@ -221,7 +221,6 @@ void Gemm(const OpCall& call, const Worker& worker) {
       GemmTile(job, tile, packed, m, count, sums);
     }
   }
-  _mm_sfence();  // streamed results are seen behind the next barrier
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {

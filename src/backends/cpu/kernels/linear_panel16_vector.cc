@@ -21,8 +21,6 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include <hwy/cache_control.h>
-
 #include "backends/cpu/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -302,7 +300,6 @@ void Gemm(const OpCall& call, const Worker& worker) {
       GemmTile<Element>(job, tile, packed, m, count, own);
     }
   }
-  hwy::FlushStream();
 }
 
 size_t GemmScratch(const OpCall& call, int workers) {

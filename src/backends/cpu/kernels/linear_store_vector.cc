@@ -1,7 +1,6 @@
 // The last step of the panel16 linear kernels: sums of a tile -> y, for every target of Highway.
 #include <cstring>
 
-#include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/linear_call.h"
 #include "backends/cpu/kernels/vector_config.h"
 
@@ -26,23 +25,11 @@ struct PanelBias {
   }
 };
 
-// Whole lines past the caches: y is larger than they are and next read by an operation that reads
-// all of it; a store that keeps the line would first fetch it.
-bool MayStream(const LinearPanel& panel, size_t rows) {
-  constexpr size_t kLine = 64;
-  return rows >= kStreamingRows && panel.rows == kPanelRows &&
-         (reinterpret_cast<uintptr_t>(panel.y) | panel.y_stride * sizeof(float)) % kLine == 0;
-}
-
 // y[row][0, panel.rows) = value(vector index) for each of the panel's vectors.
 template <class Function>
-HWY_INLINE void StoreRow(const LinearPanel& panel, float* y, bool stream, Function value) {
+HWY_INLINE void StoreRow(const LinearPanel& panel, float* y, Function value) {
   if (panel.rows == kPanelRows) {
-    if (stream) {
-      for (size_t i = 0; i < kPanelRows; i += kLanes) hn::Stream(value(i), F32(), y + i);
-    } else {
-      for (size_t i = 0; i < kPanelRows; i += kLanes) hn::StoreU(value(i), F32(), y + i);
-    }
+    for (size_t i = 0; i < kPanelRows; i += kLanes) hn::StoreU(value(i), F32(), y + i);
     return;
   }
   HWY_ALIGN float padded[kPanelRows];
@@ -55,11 +42,10 @@ void StoreGated(const LinearPanel& gate, const LinearPanel& up, const float* gat
                 const float* up_sums, size_t sums_stride, size_t first_row, size_t rows) {
   const F32 d;
   const PanelBias gate_bias(gate), up_bias(up);
-  const bool stream = MayStream(gate, rows);
   for (size_t m = 0; m < rows; ++m) {
     const float* g = gate_sums + m * sums_stride;
     const float* u = up_sums + m * sums_stride;
-    StoreRow(gate, gate.y + (first_row + m) * gate.y_stride, stream, [&](size_t i) HWY_ATTR {
+    StoreRow(gate, gate.y + (first_row + m) * gate.y_stride, [&](size_t i) HWY_ATTR {
       const VF gated =
           Activate(kFunction, hn::Add(hn::LoadU(d, g + i), hn::Load(d, gate_bias.values + i)));
       return hn::Mul(gated, hn::Add(hn::LoadU(d, u + i), hn::Load(d, up_bias.values + i)));
@@ -112,10 +98,9 @@ void StoreLinearTile(const LinearTile& tile, const float* sums, size_t sums_stri
   for (size_t p = 0; p < tile.panel_count; ++p) {
     const LinearPanel& panel = tile.panels[p];
     const PanelBias bias(panel);
-    const bool stream = MayStream(panel, rows);
     for (size_t m = 0; m < rows; ++m) {
       const float* from = sums + m * sums_stride + p * kPanelRows;
-      StoreRow(panel, panel.y + (first_row + m) * panel.y_stride, stream, [&](size_t i) HWY_ATTR {
+      StoreRow(panel, panel.y + (first_row + m) * panel.y_stride, [&](size_t i) HWY_ATTR {
         return hn::Add(hn::LoadU(d, from + i), hn::Load(d, bias.values + i));
       });
     }
