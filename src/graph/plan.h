@@ -19,7 +19,7 @@ struct WeightPlan {
   DType dtype = DType::kBF16;
 };
 
-// Where the activations of a step lie: offsets into one arena (graph/memory_plan.h).
+// Where the activations of a step lie: offsets into one arena (PlanMemory, below).
 struct MemoryPlan {
   std::vector<int64_t> offset;  // per value; -1: not an activation
   int64_t arena_bytes = 0;

@@ -227,10 +227,12 @@ Status Measure(Roof& roof, const BenchOptions& options, double work_per_token,
   row.roof_value = Median(roofs);
   row.fraction_of_roof = Median(fractions);
   if (row.fraction_of_roof > 1.02) {
-    return Status::RunTime(fmt::format(
-        "bench: {} of {} came out at {:.2f} of its roof {} ({:.1f} {}):"
-        " the probe or the count is wrong",
-        row.phase, row.shape, row.fraction_of_roof, row.roof, row.roof_value, row.roof_unit));
+    return Status::RunTime(
+        fmt::format("bench: {} of {} came out at {:.2f} of its roof {} ({:.1f} {}): impossible",
+                    row.phase, row.shape, row.fraction_of_roof, row.roof, row.roof_value,
+                    row.roof_unit),
+        "a model that fits a cache reads faster than memory: take a larger one"
+        " (--shape smollm2-135m), and a machine that does nothing else");
   }
   return Status::Ok();
 }

@@ -510,14 +510,24 @@ class Reports(CliTest):
         self.assertGreater(probed["roofs"]["read_stream_gb_per_s"], 0)
         self.assertGreater(probed["roofs"]["fp32_peak_tflops"], 0)
 
+    def bench(self, phase):
+        return run("bench", DEMO, "--rounds", "1", "--format", "json", "--context", "64",
+                   "--phase", phase, env={"XDG_CACHE_HOME": str(self.temp)})
+
     def test_bench(self):
-        outcome = run("bench", DEMO, "--rounds", "1", "--format", "json", "--context", "64",
-                      env={"XDG_CACHE_HOME": str(self.temp)})
-        if outcome.rc == 1 and b"1.02" in outcome.err:
-            self.skipTest("the roof moved while it was measured")
-        self.assertEqual(outcome.rc, 0, outcome.err)
-        got = outcome.json()
-        self.assertEqual({row["phase"] for row in got["rows"]}, {"prefill", "decode"})
+        decode = self.bench("decode")
+        if decode.rc != 0:
+            # The demo model may lie in a cache whole, which reads faster than memory: refused.
+            self.assertEqual(decode.rc, 1)
+            self.assertIn(b"of its roof read_stream", decode.err)
+        else:
+            self.check_rows(decode.json(), "decode")
+        prefill = self.bench("prefill")
+        self.assertEqual(prefill.rc, 0, prefill.err)
+        self.check_rows(prefill.json(), "prefill")
+
+    def check_rows(self, got, phase):
+        self.assertEqual({row["phase"] for row in got["rows"]}, {phase})
         self.check_machine(got["machine"])
         units = {"read_stream": "GB/s", "bf16_peak": "TFLOP/s", "fp32_peak": "TFLOP/s",
                  "int8_peak": "TOP/s"}

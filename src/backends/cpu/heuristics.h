@@ -1,5 +1,5 @@
 // Every choice between kernels and every tuned size of the cpu backend. Kernels never decide; the
-// figures behind the numbers are in docs/kernels.md.
+// figures behind them come from bench/kernels.
 #pragma once
 
 #include <cstddef>
