@@ -21,6 +21,15 @@ struct EngineOptions {
   std::string attn_implementation;  // "": the backend's best; "eager", "sdpa", ...
   std::string float32_matmul_precision = "highest";  // "high", "medium"
 
+  // What generate returns beside the ids, by the names of transformers. Attentions exist only where
+  // scores are materialized: they go with attn_implementation eager alone.
+  bool output_attentions = false;
+  bool output_hidden_states = false;
+  // Where the layers lie: "auto", "balanced", "balanced_low_0", "sequential", "cpu", or a JSON map of
+  // modules to devices; what the budgets do not hold stays on disk, mapped. "": all on the device.
+  std::string device_map;
+  std::string max_memory;  // "": what is usable; {"cpu": "8GiB"} or cpu=8GiB
+
   // Rows of the optimization table by id, as switched by the user. `required` fails the load where
   // the row would not be on.
   std::vector<std::string> disabled;

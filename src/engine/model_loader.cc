@@ -5,8 +5,10 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/cache_file.h"
 #include "engine/engine_limits.h"
 #include "engine/model_state.h"
+#include "engine/offload.h"
 #include "engine/plan_builder.h"
 #include "engine/random_weights.h"
 #include "engine/weight_loader.h"
@@ -97,6 +99,7 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> Load() {
     const auto begin = std::chrono::steady_clock::now();
     FATHOM_TRY(CheckOptions(state_->options));
+    FATHOM_TRY(ChooseAttention());
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
@@ -107,6 +110,7 @@ class ModelLoader {
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
+    FATHOM_TRY(Place());
     FATHOM_TRY(CheckMemory());
     FATHOM_ASSIGN(state_->weights,
                   LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
@@ -119,6 +123,7 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> MakeRandom(std::string_view config_json, uint64_t seed) {
     const auto begin = std::chrono::steady_clock::now();
     FATHOM_TRY(CheckOptions(state_->options));
+    FATHOM_TRY(ChooseAttention());
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_TRY(CreateTheBackend());
@@ -136,6 +141,25 @@ class ModelLoader {
     const auto end = std::chrono::steady_clock::now();
     state_->load_ms = std::chrono::duration<double, std::milli>(end - begin).count();
     return std::shared_ptr<const Model>(new Model(std::move(state_)));
+  }
+
+  // Weights of attention exist only where they are materialized. As transformers' configuration: an
+  // explicit other choice is refused, none becomes eager.
+  Status ChooseAttention() {
+    EngineOptions& options = state_->options;
+    if (!options.output_attentions) return Status::Ok();
+    if (options.attn_implementation.empty() && options.IsOn("attn_implementation")) {
+      if (notices_ != nullptr) {
+        notices_->Info("output_attentions: attention runs eager, its scores materialized");
+      }
+    } else if (!options.attn_implementation.empty() && options.attn_implementation != "eager") {
+      return Status::Usage(
+          "output_attentions",
+          fmt::format("{} never materializes what it asks for", options.attn_implementation),
+          "choose --attn-implementation eager");
+    }
+    options.attn_implementation = "eager";
+    return Status::Ok();
   }
 
   Status ReadConfig(const ConfigFile& file) {
@@ -165,7 +189,10 @@ class ModelLoader {
     machine_ = DetectMachine({.gpus = false});
     EngineOptions& options = state_->options;
     FATHOM_ASSIGN(state_->backend, CreateBackend(options.backend, machine_,
-                                                 {.threads = options.threads, .isa = options.isa}));
+                                                 {.threads = options.threads,
+                                                  .isa = options.isa,
+                                                  .tune = options.IsOn("cudnn_benchmark"),
+                                                  .cache_folder = CacheFolder()}));
     const BackendInfo& info = state_->backend->info();
     options.threads = info.threads;
     options.isa = info.isa;
@@ -187,6 +214,15 @@ class ModelLoader {
     options.dtype = TorchName(dtype);
     state_->vocab_size = graph.vocab_size;
     FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
+    return Status::Ok();
+  }
+
+  // Row device_map.
+  Status Place() {
+    Plan& plan = state_->plan;
+    FATHOM_ASSIGN(const auto map,
+                  PlaceWeights(*plan.graph, plan.weights, state_->options, machine_));
+    if (!map.empty()) LeaveOnDisk(map, *plan.graph, located_, plan.weights, notices_);
     return Status::Ok();
   }
 

@@ -59,7 +59,7 @@ LinearElements CountLinear(const Graph& graph) {
 double AttentionFlops(const Graph& graph, double depth) {
   double flops = 0;
   for (const OpNode& node : graph.nodes) {
-    if (node.op->name != "attention") continue;
+    if (!IsAttention(*node.op)) continue;
     const int64_t window = node.attributes.Int("window", 0);
     const double keys = window > 0 ? std::min<double>(depth, static_cast<double>(window)) : depth;
     const auto width = [&](int input) {
