@@ -58,7 +58,6 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> Load() {
     const auto begin = std::chrono::steady_clock::now();
     FATHOM_TRY(CheckOptions(state_->options));
-    FATHOM_TRY(ChooseAttention());
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
@@ -83,7 +82,6 @@ class ModelLoader {
   Result<std::shared_ptr<const Model>> MakeRandom(std::string_view config_json, uint64_t seed) {
     const auto begin = std::chrono::steady_clock::now();
     FATHOM_TRY(CheckOptions(state_->options));
-    FATHOM_TRY(ChooseAttention());
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_TRY(CreateTheBackend());
@@ -102,25 +100,6 @@ class ModelLoader {
     const auto end = std::chrono::steady_clock::now();
     state_->load_ms = std::chrono::duration<double, std::milli>(end - begin).count();
     return std::shared_ptr<const Model>(new Model(std::move(state_)));
-  }
-
-  // Weights of attention exist only where they are materialized. As transformers' configuration: an
-  // explicit other choice is refused, none becomes eager.
-  Status ChooseAttention() {
-    EngineOptions& options = state_->options;
-    if (!options.output_attentions) return Status::Ok();
-    if (options.attn_implementation.empty() && options.IsOn("attn_implementation")) {
-      if (notices_ != nullptr) {
-        notices_->Info("output_attentions: attention runs eager, its scores materialized");
-      }
-    } else if (!options.attn_implementation.empty() && options.attn_implementation != "eager") {
-      return Status::Usage(
-          "output_attentions",
-          fmt::format("{} never materializes what it asks for", options.attn_implementation),
-          "choose --attn-implementation eager");
-    }
-    options.attn_implementation = "eager";
-    return Status::Ok();
   }
 
   Status ReadConfig(const ConfigFile& file) {
@@ -169,6 +148,9 @@ class ModelLoader {
     const EngineOptions asked = options;
     FATHOM_ASSIGN(state_->optimizations, RunOptimizations(machine_, &facts, "cpu", &options));
     if (notices_ == nullptr) return Status::Ok();
+    if (options.output_attentions && asked.attn_implementation.empty()) {
+      notices_->Info("output_attentions: attention runs eager, its scores materialized");
+    }
     for (const std::string& wish : UnmetWishes(asked, state_->optimizations)) notices_->Warn(wish);
     return Status::Ok();
   }

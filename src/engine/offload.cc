@@ -71,14 +71,11 @@ Result<std::map<std::string, std::string>> PlaceWeights(const Graph& graph,
   if (!options.device_map.empty()) {
     FATHOM_ASSIGN(choice, ParseDeviceMap(options.device_map));
   }
-  // One device for everything leaves nothing to place, unless its budget is limited.
-  const bool all_cpu = choice.map.size() == 1 && choice.map.begin()->second == "cpu" &&
-                       choice.map.begin()->first.empty();
   std::vector<DeviceBudget> budgets;
   if (!options.max_memory.empty()) {
     FATHOM_ASSIGN(budgets, ParseMaxMemory(options.max_memory));
   }
-  if (!choice.mode.empty() || (all_cpu && !budgets.empty())) {
+  if (!choice.mode.empty()) {
     std::erase_if(budgets, [](const DeviceBudget& budget) {
       return budget.device != "cpu" && budget.device != "disk";
     });

@@ -18,7 +18,7 @@ struct WeightPlan {
   WeightFormat format = WeightFormat::kDense;
   DType dtype = DType::kBF16;
   // Stays on disk (row device_map): dense, used where the checkpoint maps it, its pages let go
-  // after each use.
+  // after each use. A backend that cannot use it there holds it in memory.
   bool mapped = false;
 };
 

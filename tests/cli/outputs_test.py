@@ -77,7 +77,7 @@ class Outputs(CliTest):
         out = self.temp / "a.npz"
         base = ["run", MODELS / "llama-default", "--ids", "3,4"]
         self.refuse(2, *base, "--output-attentions", out, "--attn-implementation",
-                    "flash_attention_2", parts=["output_attentions", "eager"])
+                    "flash_attention_2", parts=["output-attentions", "eager"])
         self.refuse(2, *base, "--output-attentions", out, "--output-hidden-states", out,
                     parts=["--output-hidden-states"])
         self.refuse(1, *base, "--quiet", "--format", "json", "--output-hidden-states",

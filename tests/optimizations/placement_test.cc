@@ -112,8 +112,9 @@ TEST(Placement, MaxMemoryAsText) {
                          {"0", 5}, {"1", 2147483648}, {"cpu", 1000000000}, {"disk", 3000000000}}));
   EXPECT_EQ(*ParseMaxMemory("cpu=8GiB,0=1GB"),
             (std::vector<DeviceBudget>{{"0", 1000000000}, {"cpu", 8589934592}}));
-  for (const char* bad : {"", "10GB", "cpu=", "cpu=1GB,", "[1]", R"({"gpu": "1GB"})", R"({"cpu": -1})",
-                          R"({"cpu": true})", R"({"cpu": "much"})", R"({"cpu":)"}) {
+  for (const char* bad :
+       {"", "10GB", "cpu=", "cpu=1GB,", "[1]", R"({"gpu": "1GB"})", R"({"cpu": -1})",
+        R"({"cpu": true})", R"({"cpu": "much"})", R"({"cpu":)"}) {
     EXPECT_EQ(ParseMaxMemory(bad).status().code(), StatusCode::kUsage) << bad;
   }
 }

@@ -144,7 +144,8 @@ void StepBinding::FindMapped(const Plan& plan, const WeightStore& weights) {
     for (const ValueId id : node.inputs) {
       if (id == kAbsent || graph_->values[id].kind != ValueKind::kWeight) continue;
       const int32_t weight = graph_->values[id].weight;
-      if (plan.weights[weight].mapped) mine.push_back(&weights.Get(weight));
+      const Weight& held = weights.Get(weight);
+      if (plan.weights[weight].mapped && held.in_file) mine.push_back(&held);
     }
   }
 }

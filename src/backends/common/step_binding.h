@@ -62,6 +62,7 @@ class StepBinding {
   void PrefetchMapped(size_t node) const;
   void DropMapped(size_t node) const;
   bool has_mapped() const { return !mapped_.empty(); }
+  bool IsMapped(size_t node) const { return node < mapped_.size() && !mapped_[node].empty(); }
 
   // Bytes of activations and step inputs.
   int64_t arena_bytes() const { return arena_bytes_; }

@@ -55,6 +55,7 @@ class StageTiming {
   bool Bind() {
     const OpNode& node = graph().nodes[first_];
     const StepSizes& capacity = executable_.capacity();
+    if (executable_.binding_.IsMapped(first_)) return false;  // the disk would be timed
     const auto rows_at = [&](const StepSizes& sizes) {
       const auto& dims = graph().values[node.inputs[0]].dims;
       return dims.empty() ? 0 : sizes.Evaluate(dims[0]);
@@ -100,7 +101,7 @@ class StageTiming {
         std::clamp<size_t>(static_cast<size_t>(kRunFlops / std::max(1.0, flops_)), 1, kMaxNodes);
     for (size_t i = first_; i < graph().nodes.size() && nodes_.size() < wanted; ++i) {
       const auto& mine = executable_.nodes_[i];
-      if (mine.stages.size() <= stage_ ||
+      if (executable_.binding_.IsMapped(i) || mine.stages.size() <= stage_ ||
           mine.stages[stage_].kernel != executable_.nodes_[first_].stages[stage_].kernel) {
         continue;
       }
