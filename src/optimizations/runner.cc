@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "optimizations/optimization.h"
+#include "optimizations/placement.h"
 
 namespace fathom {
 
@@ -81,10 +82,8 @@ Status CheckOptionValues(const EngineOptions& options) {
     FATHOM_TRY(CheckChoice("--attn-implementation", options.attn_implementation,
                            {"flash_attention_2", "sdpa", "eager"}));
   }
-  if (!options.device_map.empty()) {
-    FATHOM_TRY(CheckChoice("--device-map", options.device_map,
-                           {"auto", "balanced", "balanced_low_0", "sequential", "cpu"}));
-  }
+  if (!options.device_map.empty()) FATHOM_TRY(ParseDeviceMap(options.device_map).status());
+  if (!options.max_memory.empty()) FATHOM_TRY(ParseMaxMemory(options.max_memory).status());
   return Status::Ok();
 }
 

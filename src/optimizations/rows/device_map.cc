@@ -1,5 +1,6 @@
 // Row 12. On: the layers are placed over the devices there are; what fits none of them stays on
 // disk, mapped, and is read as it is needed. Off: one device holds all.
+#include "optimizations/placement.h"
 #include "optimizations/row_tools.h"
 
 namespace fathom {
@@ -10,11 +11,22 @@ namespace {
 
 constexpr std::string_view kId = "device_map";
 
-// Whether the weights exceed what the CPU may hold.
+// What the CPU may hold: what is usable, or what --max-memory gives it; 0: not known.
+int64_t CpuBudget(const RowInput& input) {
+  if (!input.options.max_memory.empty()) {
+    const auto budgets = ParseMaxMemory(input.options.max_memory);
+    for (const DeviceBudget& budget : budgets.ok() ? *budgets : std::vector<DeviceBudget>{}) {
+      if (budget.device == "cpu") return budget.bytes;
+    }
+  }
+  return static_cast<int64_t>(input.machine.memory.usable_bytes);
+}
+
+// Whether the weights exceed it.
 bool Overflows(const RowInput& input) {
   if (input.model == nullptr) return false;
-  const auto usable = static_cast<int64_t>(input.machine.memory.usable_bytes);
-  return usable > 0 && input.model->weights_bytes > usable;
+  const int64_t budget = CpuBudget(input);
+  return budget > 0 && input.model->weights_bytes > budget;
 }
 
 Detection Detect(const RowInput& input) {
@@ -27,7 +39,7 @@ Detection Detect(const RowInput& input) {
     cpu = {DeviceState::kAvailable,
            Say(input.language, "{} of weights do not fit {}: the rest runs from disk",
                "{} 的权重放不进 {}：其余从磁盘运行", BytesText(input.model->weights_bytes),
-               BytesText(static_cast<int64_t>(input.machine.memory.usable_bytes)))};
+               BytesText(CpuBudget(input)))};
   }
   std::vector<std::string> evidence;
   AddMachineEvidence(input.machine, "memory.usable_bytes", evidence);
@@ -71,8 +83,7 @@ Result<RowOutcome> Apply(const RowInput& input, std::string_view device, EngineO
 
 Estimate Save(const RowInput& input) {
   if (!Overflows(input)) return {};
-  return {.bytes_saved =
-              input.model->weights_bytes - static_cast<int64_t>(input.machine.memory.usable_bytes)};
+  return {.bytes_saved = input.model->weights_bytes - CpuBudget(input)};
 }
 
 }  // namespace
