@@ -66,6 +66,12 @@ std::string DTypeAsRun(const RowInput& input) {
   return own == "float64" ? "float32" : own;
 }
 
+double BitsPerWeight(std::string_view dtype) {
+  if (dtype == "int8") return 8.5;
+  if (dtype == "int4") return 4.75;
+  return dtype == "bfloat16" || dtype == "float16" ? 16 : 32;
+}
+
 DeviceStatus DeviceWithoutBackend(const RowInput& input, std::string_view device) {
   const GpuInfo* gpu = FindGpu(input.machine, device);
   const bool asked = input.machine.EvidenceOf("gpus").empty();

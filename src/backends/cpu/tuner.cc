@@ -181,6 +181,25 @@ TuningSummary Tuner::summary() const {
     summary.changed += changed;
     summary.seconds += entry.spent_ms / 1e3;
     summary.date = std::max(summary.date, entry.date);
+    summary.microseconds += entry.microseconds;
+    summary.fixed_microseconds += entry.fixed_microseconds;
+  }
+  return summary;
+}
+
+TuningSummary Tuner::remembered() const {
+  const std::lock_guard lock(mutex_);
+  TuningSummary summary{.on = true,
+                        .shapes = static_cast<int>(entries_.size()),
+                        .file = path(),
+                        .notice = notice_};
+  for (const auto& [shape, entry] : entries_) {
+    // Only a clearly faster candidate takes the place of the fixed choice.
+    summary.changed += entry.microseconds < entry.fixed_microseconds;
+    summary.seconds += entry.spent_ms / 1e3;
+    summary.date = std::max(summary.date, entry.date);
+    summary.microseconds += entry.microseconds;
+    summary.fixed_microseconds += entry.fixed_microseconds;
   }
   return summary;
 }

@@ -41,7 +41,8 @@ class Tuner {
   // Writes what is new. A folder that cannot be written is fine.
   void Save();
 
-  TuningSummary summary() const;
+  TuningSummary summary() const;     // of the shapes asked for by this process
+  TuningSummary remembered() const;  // of all that is kept
   std::string path() const;  // of the file; empty: none
 
  private:
