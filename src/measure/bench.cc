@@ -11,6 +11,7 @@
 #include "checkpoint/model_config.h"
 #include "graph/plan.h"
 #include "machine/roofs.h"
+#include "measure/statistics.h"
 
 namespace fathom {
 namespace {
@@ -19,12 +20,6 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  const size_t n = values.size();
-  return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 // Elements of the matrices that a token multiplies by; `of_head` those of the head alone.
@@ -59,7 +54,7 @@ LinearElements CountLinear(const Graph& graph) {
 double AttentionFlops(const Graph& graph, double depth) {
   double flops = 0;
   for (const OpNode& node : graph.nodes) {
-    if (node.op->name != "attention") continue;
+    if (!IsAttention(*node.op)) continue;
     const int64_t window = node.attributes.Int("window", 0);
     const double keys = window > 0 ? std::min<double>(depth, static_cast<double>(window)) : depth;
     const auto width = [&](int input) {

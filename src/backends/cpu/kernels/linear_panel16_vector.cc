@@ -187,6 +187,9 @@ void Gemv(const OpCall& call, const Worker& worker) {
     PackRows(job, 0, job.rows, packed);
     x = packed;
   }
+  if (job.rows == 1 && call.tuning == 1) {  // fewer panels at once: fewer streams to prefetch
+    return StreamTiles<Element, 1, StreamsFor(1) / 2>(job, x, units);
+  }
   switch (job.rows) {
     case 1:
       return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
@@ -213,8 +216,8 @@ size_t GemmOwnFloats(size_t rows) {
 }
 
 // Rows whose packed activations stay in L2 beside the weights that pass by.
-size_t RowsAtOnce(const LinearJob& job) {
-  const size_t rows = kGemmActivationBytes / (job.cols * sizeof(float)) / kTileRows * kTileRows;
+size_t RowsAtOnce(const LinearJob& job, size_t activation_bytes) {
+  const size_t rows = activation_bytes / (job.cols * sizeof(float)) / kTileRows * kTileRows;
   return std::min(std::max(rows, 4 * kTileRows), job.rows);
 }
 
@@ -295,14 +298,16 @@ void Gemm(const OpCall& call, const Worker& worker) {
   for (size_t m = rows.begin; m < rows.end; m += kTileRows) {
     PackRows(job, m, std::min(kTileRows, rows.end - m), packed + m * padded_cols);
   }
-  worker.Barrier();
-  const size_t at_once = RowsAtOnce(job);
+  const GemmTuning& tuning = kGemmTunings[call.tuning];
+  if (!tuning.by_rows) worker.Barrier();  // else it reads what it packed itself
+  const size_t at_once = RowsAtOnce(job, tuning.activation_bytes);
   float* own = packed + (job.rows * padded_cols + 15) / 16 * 16 +
                static_cast<size_t>(worker.index) * GemmOwnFloats(at_once);
   const size_t step = job.gated ? 1 : 2;
-  const Range units = Split(job.units, worker, step);
-  for (size_t m = 0; m < job.rows; m += at_once) {
-    const size_t count = std::min(at_once, job.rows - m);
+  const Range units = tuning.by_rows ? Range{0, job.units} : Split(job.units, worker, step);
+  const Range mine = tuning.by_rows ? rows : Range{0, job.rows};
+  for (size_t m = mine.begin; m < mine.end; m += at_once) {
+    const size_t count = std::min(at_once, mine.end - m);
     for (size_t unit = units.begin; unit < units.end; unit += step) {
       const LinearTile tile = MakeLinearTile(job, unit, std::min(step, units.end - unit));
       GemmTile<Element>(job, tile, packed, m, count, own);
@@ -315,7 +320,9 @@ size_t GemmScratch(const OpCall& call, int workers) {
   job.rows = static_cast<size_t>(call.inputs[0].tensor.shape[0]);
   job.cols = static_cast<size_t>(call.inputs[0].tensor.shape[1]);
   const size_t packed = (PackedFloats(job.rows, job.cols) + 15) / 16 * 16;
-  return (packed + static_cast<size_t>(workers) * GemmOwnFloats(RowsAtOnce(job))) * sizeof(float);
+  return (packed +
+          static_cast<size_t>(workers) * GemmOwnFloats(RowsAtOnce(job, kGemmActivationBytes))) *
+         sizeof(float);
 }
 
 template <class Element>
@@ -326,6 +333,7 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   row.variant = KernelVariant::kGemv;
   row.max_rows = kGemvRows;
   row.scratch_bytes = GemvScratch;
+  row.tunings = 2;
   row.linear = Gemv<Element, LinearOp::kLinear>;
   row.group = Gemv<Element, LinearOp::kGroup>;
   row.gated = Gemv<Element, LinearOp::kGated>;
@@ -335,6 +343,7 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   row.variant = KernelVariant::kGemm;
   row.max_rows = 0;
   row.scratch_bytes = GemmScratch;
+  row.tunings = kGemmTuningCount;
   row.linear = Gemm<Element, LinearOp::kLinear>;
   row.group = Gemm<Element, LinearOp::kGroup>;
   row.gated = Gemm<Element, LinearOp::kGated>;

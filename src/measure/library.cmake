@@ -1,0 +1,1 @@
+target_compile_definitions(${target}_objects PRIVATE FATHOM_VERSION="${PROJECT_VERSION}")
