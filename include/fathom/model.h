@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,15 +16,16 @@
 
 namespace fathom {
 
-class Backend;            // backends/backend.h
-class NoticeSink;         // base/log.h
-class Tokenizer;          // text/
-class WeightStore;        // backends/backend.h
-struct Architecture;      // models/architecture.h
-struct GenerationConfig;  // checkpoint/
-struct Graph;             // graph/graph.h
-struct ModelConfig;       // checkpoint/
-struct Plan;              // graph/plan.h
+class Backend;              // backends/backend.h
+class NoticeSink;           // base/log.h
+class Tokenizer;            // text/
+class WeightStore;          // backends/backend.h
+struct Architecture;        // models/architecture.h
+struct GenerationConfig;    // checkpoint/
+struct Graph;               // graph/graph.h
+struct ModelConfig;         // checkpoint/
+struct OptimizationReport;  // optimizations/optimization.h
+struct Plan;                // graph/plan.h
 
 // What the model needs, from the shapes alone.
 struct ModelMemory {
@@ -40,7 +42,7 @@ class Model {
   // afterwards (row low_cpu_mem_usage; its off-arm reads the whole file first).
   //   kBadFile: config.json, a tensor (missing, of another shape, of a layer the config does not
   //             have), tokenizer files
-  //   kUsage:   an unknown backend, isa or dtype
+  //   kUsage:   an unknown backend, isa, dtype or row; options that contradict each other
   //   kRunTime: an isa this machine lacks; memory that would not do; a required row that is off
   // `notices` (may be null) hears what the user should know though nothing failed.
   static Result<std::shared_ptr<const Model>> Load(const std::string& path,
@@ -59,6 +61,9 @@ class Model {
   const Architecture& architecture() const;
   // Null where the folder has none (or load_tokenizer was false).
   const Tokenizer* tokenizer() const;
+
+  // What became of each row of the table for this load, in the order of the table.
+  std::span<const OptimizationReport> optimizations() const;
 
   const Graph& graph() const;  // as run: rewritten by the passes of the plan
   const Plan& plan() const;    // types and formats; the capacity is that of the largest bucket

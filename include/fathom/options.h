@@ -17,9 +17,18 @@ struct EngineOptions {
   int threads = 0;              // 0: the cores this process may use
 
   // How it computes: the spellings of transformers.
-  std::string dtype = "auto";       // "auto": the checkpoint's; "float32", "bfloat16", "float16"
-  std::string attn_implementation;  // "": the backend's best; "eager", "sdpa", ...
+  // "auto": the checkpoint's; "float32", "bfloat16", "float16"; "int8", "int4" (made at load).
+  std::string dtype = "auto";
+  std::string attn_implementation;  // "": the backend's best; "flash_attention_2", "sdpa", "eager"
   std::string float32_matmul_precision = "highest";  // "high", "medium"
+  // True: the scores of every layer are materialized and returned (needs "eager" attention), or
+  // the hidden states; the off-arms of the rows of these names.
+  bool output_attentions = false;
+  bool output_hidden_states = false;
+  // Where the layers lie: "": as the row decides ("auto" where it is on); "auto", "balanced",
+  // "balanced_low_0", "sequential"; "cpu": all on this one device.
+  std::string device_map;
+  std::string max_memory;  // "": what is usable; "cpu=8GiB", "0=10GiB,cpu=30GiB"
 
   // Rows of the optimization table by id, as switched by the user. `required` fails the load where
   // the row would not be on.

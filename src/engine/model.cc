@@ -16,6 +16,7 @@ const Architecture& Model::architecture() const { return *state_->architecture; 
 const Tokenizer* Model::tokenizer() const {
   return state_->tokenizer.has_value() ? &*state_->tokenizer : nullptr;
 }
+std::span<const OptimizationReport> Model::optimizations() const { return state_->optimizations; }
 const Graph& Model::graph() const { return *state_->plan.graph; }
 const Plan& Model::plan() const { return state_->plan; }
 Backend& Model::backend() const { return *state_->backend; }

@@ -1,7 +1,6 @@
 // Model::Load: everything is checked, and its memory forecast, before weights are brought in.
 #include <fmt/format.h>
 
-#include <array>
 #include <chrono>
 #include <filesystem>
 
@@ -12,55 +11,15 @@
 #include "engine/weight_loader.h"
 #include "engine/weight_sources.h"
 #include "fathom/machine.h"
+#include "optimizations/model_facts.h"
+#include "optimizations/optimization.h"
 
 namespace fathom {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> kRows = {"low_cpu_mem_usage",
-                                                    "use_fast",
-                                                    "inference_mode",
-                                                    "float32_matmul_precision",
-                                                    "use_cache",
-                                                    "output_attentions",
-                                                    "output_hidden_states",
-                                                    "top_k",
-                                                    "cudnn_benchmark",
-                                                    "compile",
-                                                    "dtype",
-                                                    "device_map",
-                                                    "attn_implementation"};
-
-Status CheckRows(const EngineOptions& options) {
-  for (const auto* rows : {&options.disabled, &options.enabled, &options.required}) {
-    for (const std::string& row : *rows) {
-      if (std::ranges::find(kRows, row) != kRows.end()) continue;
-      return Status::Usage(row, "is no optimization",
-                           fmt::format("known are {}", fmt::join(kRows, ", ")));
-    }
-  }
-  for (const std::string& row : options.required) {
-    if (options.IsOn(row)) continue;
-    return Status::RunTime(fmt::format("{} is required, but --disable turns it off", row));
-  }
-  return Status::Ok();
-}
-
-Status CheckChoice(std::string_view option, const std::string& value,
-                   std::initializer_list<std::string_view> known) {
-  if (std::ranges::find(known, value) != known.end()) return Status::Ok();
-  return Status::Usage(std::string(option),
-                       fmt::format("{} is none of {}", value, fmt::join(known, ", ")));
-}
-
 Status CheckOptions(const EngineOptions& options) {
-  FATHOM_TRY(CheckRows(options));
-  FATHOM_TRY(CheckChoice("--float32-matmul-precision", options.float32_matmul_precision,
-                         {"highest", "high", "medium"}));
-  if (!options.attn_implementation.empty()) {
-    FATHOM_TRY(CheckChoice("--attn-implementation", options.attn_implementation,
-                           {"eager", "sdpa", "flash_attention_2"}));
-  }
+  FATHOM_TRY(CheckOptionValues(options));
   if (options.context_length < 0) {
     return Status::Usage("--context-length", fmt::format("{} is negative", options.context_length));
   }
@@ -105,6 +64,7 @@ class ModelLoader {
     FATHOM_TRY(ReadTokenizer());
     state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_TRY(Optimize(graph, &state_->checkpoint));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(CheckMemory());
@@ -123,6 +83,7 @@ class ModelLoader {
     FATHOM_TRY(ReadConfig(file));
     FATHOM_TRY(CreateTheBackend());
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_TRY(Optimize(graph, nullptr));
     located_.resize(graph.weights.size());
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(CheckMemory());
@@ -169,6 +130,19 @@ class ModelLoader {
     const BackendInfo& info = state_->backend->info();
     options.threads = info.threads;
     options.isa = info.isa;
+    return Status::Ok();
+  }
+
+  // The options as they run, and what became of each row.
+  Status Optimize(const Graph& graph, const Checkpoint* checkpoint) {
+    EngineOptions& options = state_->options;
+    FATHOM_ASSIGN(ModelFacts facts, FactsOfGraph(state_->config, graph, checkpoint, options));
+    facts.path = state_->path;
+    facts.has_tokenizer_json = state_->tokenizer.has_value();
+    const EngineOptions asked = options;
+    FATHOM_ASSIGN(state_->optimizations, RunOptimizations(machine_, &facts, "cpu", &options));
+    if (notices_ == nullptr) return Status::Ok();
+    for (const std::string& wish : UnmetWishes(asked, state_->optimizations)) notices_->Warn(wish);
     return Status::Ok();
   }
 

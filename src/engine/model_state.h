@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backends/backend.h"
 #include "checkpoint/checkpoint.h"
@@ -13,6 +14,7 @@
 #include "fathom/text.h"
 #include "graph/plan.h"
 #include "models/architecture.h"
+#include "optimizations/optimization.h"
 
 namespace fathom {
 
@@ -25,6 +27,7 @@ struct Model::State {
   std::optional<Tokenizer> tokenizer;
   std::unique_ptr<Backend> backend;
   Checkpoint checkpoint;  // keeps the mapping of weights that are used in place
+  std::vector<OptimizationReport> optimizations;  // in the order of the table
   Plan plan;
   std::shared_ptr<const WeightStore> weights;  // goes before the mapping and the backend
   ModelMemory memory;

@@ -3,35 +3,10 @@
 #include <fmt/format.h>
 
 #include "graph/passes/passes.h"
+#include "optimizations/model_facts.h"
 #include "tensor/convert.h"
 
 namespace fathom {
-
-namespace {
-
-bool IsFloating(DType dtype) {
-  switch (dtype) {
-    case DType::kF64:
-    case DType::kF32:
-    case DType::kF16:
-    case DType::kBF16:
-      return true;
-    default:
-      return false;
-  }
-}
-
-Result<DType> AutoDType(const ModelConfig& config, const Checkpoint& checkpoint) {
-  if (config.dtype.has_value() && IsFloating(*config.dtype)) return *config.dtype;
-  for (const CheckpointTensor& tensor : checkpoint.tensors()) {
-    if (IsFloating(tensor.dtype)) return tensor.dtype;
-  }
-  return Status::BadFile(checkpoint.path(), "dtype",
-                         "no tensor has a floating point type that runs",
-                         "float32, bfloat16, float16");
-}
-
-}  // namespace
 
 Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& config,
                            const Checkpoint& checkpoint, NoticeSink* notices) {
@@ -41,7 +16,7 @@ Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& conf
     return Status::Usage(
         "--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16", options.dtype));
   }
-  FATHOM_ASSIGN(const DType dtype, AutoDType(config, checkpoint));
+  FATHOM_ASSIGN(const DType dtype, CheckpointDType(config, checkpoint));
   if (dtype != DType::kF64) return dtype;
   if (notices != nullptr) notices->Warn("the checkpoint's float64 runs as float32");
   return DType::kF32;

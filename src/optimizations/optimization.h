@@ -5,6 +5,8 @@
 //   arms      the settings that can be compared: what it is when on (several for dtype), when off
 //   apply     options as asked for -> options as they run; the row's state with its reason
 //   estimate  what it saves by the shapes alone; never a speed: that is measured
+//
+// Everything a person reads comes in the language of the input.
 #pragma once
 
 #include <cstdint>
@@ -13,35 +15,13 @@
 #include <string_view>
 #include <vector>
 
+#include "base/language.h"
 #include "fathom/machine.h"
 #include "fathom/options.h"
 #include "fathom/status.h"
+#include "optimizations/model_facts.h"
 
 namespace fathom {
-
-// What a row asks about a model; from config.json and the headers of the checkpoint alone, so that
-// a model can be explained without being loaded.
-struct ModelFacts {
-  std::string path;
-  std::string architecture;      // model_type
-  std::string checkpoint_dtype;  // "bfloat16": what --dtype auto gives
-  int64_t parameters = 0;        // a tied head counted once
-  int64_t weights_bytes = 0;     // of the checkpoint's tensors
-  int64_t num_hidden_layers = 0;
-  int64_t num_attention_heads = 0;
-  int64_t num_key_value_heads = 0;
-  int64_t head_dim = 0;
-  int64_t hidden_size = 0;
-  int64_t vocab_size = 0;
-  int64_t context_length = 0;         // max_position_embeddings, or --context-length
-  int64_t cache_bytes_per_token = 0;  // in checkpoint_dtype
-  int64_t num_operations = 0;         // nodes of the eager graph
-  int64_t num_fused_operations = 0;   // nodes of the compiled one
-  std::vector<int64_t> layer_bytes;   // per decoder layer, for device_map
-  int64_t embedding_bytes = 0;
-  int64_t head_bytes = 0;  // 0: tied
-  bool has_tokenizer_json = false;
-};
 
 enum class DeviceState : uint8_t { kAvailable, kNoEffect, kUnavailable };
 std::string_view DeviceStateName(DeviceState state);  // "available", "no_effect", "unavailable"
@@ -56,6 +36,7 @@ struct RowInput {
   const Machine& machine;        // at hand, or described by a file
   const ModelFacts* model;       // null: no model named
   const EngineOptions& options;  // as asked for
+  Language language = Language::kEnglish;
 };
 
 struct Detection {
@@ -92,20 +73,24 @@ struct RowOutcome {
 struct Optimization {
   int number = 0;
   std::string_view id;
-  std::string_view name;      // "KV cache"
-  std::string_view on_text;   // what the on-arm does, one line
-  std::string_view off_text;  // what the off-arm does, one line
+  Words name;      // "KV cache"
+  Words on_text;   // what the on-arm does, one line
+  Words off_text;  // what the off-arm does, one line
   Detection (*detect)(const RowInput& input);
-  // Empty where the row is unavailable on `device` of the input's machine.
+  // The off-arm first. Empty where the row is unavailable on `device` of the input's machine.
   std::vector<Arm> (*arms)(const RowInput& input, std::string_view device);
-  // `options` holds what rows before this one decided. kUsage for a value that does not exist.
+  // `options` holds what rows applied before this one decided. kUsage for a value that does not
+  // exist, or that contradicts another option (the message names both).
   Result<RowOutcome> (*apply)(const RowInput& input, std::string_view device,
                               EngineOptions* options);
   Estimate (*estimate)(const RowInput& input);
 };
 
-// In the order of the table, which is the order they are applied in.
+// In the order of the table.
 std::span<const Optimization* const> AllOptimizations();
+// In the order in which they are applied: what is decided first is what others hang on (order.cc).
+std::span<const Optimization* const> ApplicationOrder();
+// Null where there is none of this id.
 const Optimization* FindOptimization(std::string_view id);
 
 struct OptimizationReport {
@@ -115,11 +100,21 @@ struct OptimizationReport {
   Estimate estimate;
 };
 
-// The one runner: detect, skip what is disabled, apply, record. `options` comes out as they run.
-// kUsage: an unknown id or value; kRunTime: a required row is not on (with the row's reason).
+// Ids and values of `options` that do not exist, contradictions among them: kUsage. What can be
+// said before any file is read.
+Status CheckOptionValues(const EngineOptions& options);
+
+// The one runner: detect, skip what is disabled, apply, verify, record; in the order of the table.
+// `options` comes out as they run. kUsage: an unknown id or value, two that contradict each other;
+// kRunTime: a required row is not on (with the row's reason).
 Result<std::vector<OptimizationReport>> RunOptimizations(const Machine& machine,
                                                          const ModelFacts* model,
                                                          std::string_view device,
-                                                         EngineOptions* options);
+                                                         EngineOptions* options,
+                                                         Language language = Language::kEnglish);
+
+// A sentence for each row that `asked` wants on, by --enable or by a value, and that is not.
+std::vector<std::string> UnmetWishes(const EngineOptions& asked,
+                                     std::span<const OptimizationReport> reports);
 
 }  // namespace fathom
