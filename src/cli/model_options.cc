@@ -56,6 +56,16 @@ Result<std::string> DemoModelPath() {
                          "give the folder of a model");
 }
 
+Result<std::string> DataFilePath(const std::string& name) {
+  std::error_code error;
+  const std::filesystem::path binary = std::filesystem::read_symlink("/proc/self/exe", error);
+  const std::filesystem::path folder = binary.parent_path().parent_path();
+  for (const auto& path : {folder / "data" / name, folder / "share/fathom" / name}) {
+    if (!error && std::filesystem::exists(path, error)) return path.string();
+  }
+  return Status::BadFile(name, "", "is not beside the program, where it ships");
+}
+
 Result<std::string> ResolveModelPath(const std::string& argument) {
   if (argument.empty()) return DemoModelPath();
   std::error_code error;

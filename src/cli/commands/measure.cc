@@ -1,0 +1,159 @@
+// `fathom measure [MODEL]`: each row of the table switched alone, timed, its accuracy cost, its
+// share of the roof.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include "backends/backend.h"
+#include "base/utf8.h"
+#include "cli/command.h"
+#include "cli/model_options.h"
+#include "cli/terminal.h"
+#include "fathom/machine.h"
+#include "measure/ablation.h"
+#include "measure/measure_text.h"
+#include "measure/results_store.h"
+#include "measure/roof_cache.h"
+
+namespace fathom {
+namespace {
+
+struct MeasureArguments {
+  ModelArguments model;
+  MeasureOptions measure;
+  std::string mode;
+  std::string format = "text";
+  std::string language;
+};
+
+// One line on a terminal that is written over; nothing in a pipe.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet) : shown_(!quiet && StderrIsTerminal()) {}
+  ~ProgressLine() { Clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void Show(const MeasureProgress& progress) {
+    Show(fmt::format("{:>2}/{}  {} {}  round {}", progress.done + 1, progress.total, progress.id,
+                     progress.arm, progress.rounds));
+  }
+  void Show(const std::string& text) {
+    if (!shown_) return;
+    std::fprintf(stderr, "\r%s\x1b[K", EscapeForTerminal(text).c_str());
+    std::fflush(stderr);
+    dirty_ = true;
+  }
+  void Clear() {
+    if (dirty_) std::fputs("\r\x1b[K", stderr);
+    dirty_ = false;
+  }
+
+ private:
+  bool shown_, dirty_ = false;
+};
+
+std::string OwnProgram() {
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? "fathom" : path.string();
+}
+
+double ReadStream(const Machine& machine, const EngineOptions& options) {
+  const auto backend =
+      CreateBackend(options.backend, machine, {.threads = options.threads, .isa = options.isa});
+  return backend.ok() ? RememberedReadStream(machine, (*backend)->info()) : 0;
+}
+
+MeasureHooks HooksFor(const std::string& path, const Machine& machine, const EngineOptions& options,
+                      NoticeList& notices, ProgressLine& progress) {
+  MeasureHooks hooks;
+  hooks.open = [&notices, path](const EngineOptions& arm) {
+    return OpenEngineArm(path, arm, &notices);
+  };
+  hooks.peak = [path, program = OwnProgram()](const EngineOptions& arm, const PeakWork& work) {
+    return MeasurePeakMemory(program, path, arm, work, InterruptGuard::interrupted);
+  };
+  hooks.read_stream = [&machine, &options] { return ReadStream(machine, options); };
+  hooks.on_progress = [&progress](const MeasureProgress& at) { progress.Show(at); };
+  hooks.stop = InterruptGuard::interrupted;
+  return hooks;
+}
+
+std::string Rendered(const Measurement& measurement, const MeasureArguments& arguments,
+                     Language language) {
+  if (arguments.format == "json") return WriteJson(MeasurementToJson(measurement)) + "\n";
+  if (arguments.format == "markdown") return MeasurementToMarkdown(measurement, language);
+  return MeasurementToText(
+      measurement,
+      {.language = language, .width = StdoutColumns(120), .colour = StdoutIsTerminal()});
+}
+
+Status Run(MeasureArguments& arguments) {
+  Language language = LocaleLanguage();
+  if (!arguments.language.empty()) {
+    FATHOM_ASSIGN(language, ParseLanguage(arguments.language));
+  }
+  MeasureOptions& measure = arguments.measure;
+  // A short look compares what is switched with what `run` does; a long one has time for both.
+  const std::string fallback = measure.quick ? "leave_one_out" : "both";
+  const std::string& mode = arguments.mode.empty() ? fallback : arguments.mode;
+  measure.leave_one_out = mode != "one_alone";
+  measure.one_alone = mode != "leave_one_out";
+  FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
+  FATHOM_ASSIGN(const std::string text_path, DataFilePath("measure_text.txt"));
+  FATHOM_ASSIGN(measure.text, ReadInput(text_path));
+  EngineOptions options = arguments.model.engine;
+  options.max_sequences = 1;
+  const Machine machine = DetectMachine();
+  FATHOM_ASSIGN(const ModelFacts facts, FactsOf(path, options));
+  const InterruptGuard guard;
+  NoticeList notices;
+  Result<Measurement> measurement = Status::Ok();
+  {
+    ProgressLine progress(arguments.model.quiet);
+    measurement = Measure(machine, facts, options, AllOptimizations(), measure,
+                          HooksFor(path, machine, options, notices, progress));
+  }
+  PrintNotices(notices, arguments.model.quiet);
+  FATHOM_TRY(measurement.status());
+  if (!measurement->rows.empty()) {
+    const Status stored = StoreMeasurement(machine, path, *measurement);
+    if (!stored.ok() && !arguments.model.quiet) {
+      std::fprintf(stderr, "fathom: warning: %s\n", stored.message().c_str());
+    }
+  }
+  FATHOM_TRY(WriteOut(Rendered(*measurement, arguments, language)));
+  return measurement->interrupted ? Status::Interrupted() : Status::Ok();
+}
+
+CommandAction Setup(CLI::App& app) {
+  auto arguments = std::make_shared<MeasureArguments>();
+  app.add_option("model", arguments->model.model, "a model folder (default: the demo model)");
+  app.add_option("--rows", arguments->measure.rows, "rows by id: use_cache,compile (default: all)")
+      ->delimiter(',');
+  app.add_option("--mode", arguments->mode,
+                 "leave_one_out (each row off in what `run` does), one_alone (each row on, all "
+                 "else plain), both (the default; with --quick: leave_one_out)")
+      ->check(CLI::IsMember({"leave_one_out", "one_alone", "both"}));
+  app.add_flag("--quick", arguments->measure.quick,
+               "within a minute on a small model, with the intervals that this gives");
+  app.add_option("--seed", arguments->measure.seed, "of the draws and the order of rounds");
+  app.add_option("--format", arguments->format, "text, markdown or json")
+      ->check(CLI::IsMember({"text", "markdown", "json"}));
+  app.add_option("--lang", arguments->language, "en or zh (default: from the locale)");
+  AddModelOptions(app, arguments->model);
+  app.add_flag("--quiet", arguments->model.quiet, "nothing on stderr but errors");
+  return [arguments] { return Run(*arguments); };
+}
+
+}  // namespace
+
+const Command& command_measure() {
+  static const Command command = {"measure", "what each optimization buys here", 45, Setup};
+  return command;
+}
+
+}  // namespace fathom

@@ -1,0 +1,401 @@
+#include "measure/ablation.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <map>
+#include <optional>
+
+#include "base/json.h"
+#include "machine/machine_json.h"
+#include "measure/accuracy.h"
+#include "measure/engine_options_json.h"
+#include "measure/pair_sampler.h"
+#include "measure/verdict.h"
+
+namespace fathom {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr double kQuickSeconds = 50, kFullSeconds = 900;
+constexpr double kFamilyAlpha = 0.05;
+constexpr int64_t kMaxReferenceBytes = int64_t{256} << 20;
+constexpr int64_t kScoreWindow = 256;
+constexpr size_t kTokenizeBytes = 2000;
+constexpr std::array<int64_t, 5> kPromptTokens = {224, 128, 64, 32, 16};
+// A prompt of 224 and these are the 256 tokens that a use of the cache is judged at.
+constexpr int64_t kDecodeTokens = 32;
+
+double SecondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::string NowUtc() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
+}
+
+// Two arms to compare, or why there are none.
+struct Entry {
+  const Optimization* optimization = nullptr;
+  MeasureMode mode = MeasureMode::kLeaveOneOut;
+  std::optional<Arm> on, off;
+  MeasuredRow row;
+};
+
+// What is known of an arm once, however many entries have it.
+struct ArmFacts {
+  Status status;
+  ArmAccuracy accuracy;
+  int64_t peak_bytes = 0;
+};
+
+class Ablation {
+ public:
+  Ablation(const Machine& machine, const ModelFacts& facts, const EngineOptions& options,
+           std::span<const Optimization* const> rows, const MeasureOptions& measure,
+           const MeasureHooks& hooks)
+      : machine_(machine),
+        facts_(facts),
+        options_(options),
+        rows_(rows),
+        measure_(measure),
+        hooks_(hooks),
+        plain_(PlainOptions(machine, facts, options, kDevice, rows)) {
+    seconds_ = measure.seconds > 0 ? measure.seconds : measure.quick ? kQuickSeconds : kFullSeconds;
+  }
+
+  Result<Measurement> Run() {
+    FATHOM_TRY(MakeEntries());
+    DescribeWhat();
+    FATHOM_TRY(MakeWork());
+    FATHOM_TRY(MakeReference());
+    looks_ = PlanLooks(kFamilyAlpha, std::max(EntriesToTime(), 1), measure_.quick ? 2 : 3);
+    FATHOM_TRY(MeasureNoise());
+    int left = EntriesToTime();
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      Entry& entry = entries_[i];
+      if (Stopped()) break;
+      if (entry.on) {
+        progress_ = {.done = static_cast<int>(i),
+                     .total = static_cast<int>(entries_.size()),
+                     .id = entry.optimization->id,
+                     .arm = entry.on->value};
+        Tell(0);
+        FATHOM_TRY(MeasureEntry(entry, BudgetFor(left--)));
+        if (measurement_.interrupted) break;
+      }
+      measurement_.rows.push_back(std::move(entry.row));
+    }
+    measurement_.workload.seconds = SecondsSince(start_);
+    return std::move(measurement_);
+  }
+
+ private:
+  static constexpr std::string_view kDevice = "cpu";
+
+  bool Stopped() {
+    measurement_.interrupted = measurement_.interrupted || (hooks_.stop && hooks_.stop());
+    return measurement_.interrupted;
+  }
+  void Tell(int rounds) {
+    progress_.rounds = rounds;
+    if (hooks_.on_progress) hooks_.on_progress(progress_);
+  }
+  int EntriesToTime() const {
+    return static_cast<int>(std::count_if(entries_.begin(), entries_.end(),
+                                          [](const Entry& entry) { return entry.on.has_value(); }));
+  }
+  double BudgetFor(int entries_left) const {
+    return std::max(seconds_ - SecondsSince(start_), 0.0) / std::max(entries_left, 1);
+  }
+
+  Status MakeEntries() {
+    for (const std::string& id : measure_.rows) {
+      const auto same = [&](const Optimization* row) { return row->id == id; };
+      if (std::any_of(rows_.begin(), rows_.end(), same)) continue;
+      std::vector<std::string_view> ids;
+      for (const Optimization* row : rows_) ids.push_back(row->id);
+      return Status::Usage("--rows", fmt::format("{} is no optimization", id),
+                           fmt::format("known are {}", fmt::join(ids, ", ")));
+    }
+    for (const Optimization* row : rows_) {
+      if (!measure_.rows.empty() && !EngineOptions::Contains(measure_.rows, std::string(row->id))) {
+        continue;
+      }
+      // It acts on float32 weights alone, so it is judged where all else is plain.
+      const bool alone_only = row->id == "float32_matmul_precision";
+      if (measure_.leave_one_out && !alone_only) AddEntries(*row, MeasureMode::kLeaveOneOut);
+      if (measure_.one_alone || alone_only) AddEntries(*row, MeasureMode::kOneAlone);
+    }
+    return Status::Ok();
+  }
+
+  void AddEntries(const Optimization& row, MeasureMode mode) {
+    const EngineOptions& base = mode == MeasureMode::kOneAlone ? plain_ : options_;
+    const RowInput input{machine_, &facts_, base};
+    const std::vector<Arm> arms = row.arms(input, kDevice);
+    const auto off = std::find_if(arms.begin(), arms.end(), [](const Arm& arm) { return !arm.on; });
+    Entry entry;
+    entry.optimization = &row;
+    entry.mode = entry.row.mode = mode;
+    entry.row.id = std::string(row.id);
+    int num_on = 0;
+    for (const Arm& arm : arms) {
+      if (!arm.on || off == arms.end()) continue;
+      entry.on = arm;
+      entry.off = *off;
+      entry.row.arm_on = arm.value;
+      entry.row.arm_off = off->value;
+      entries_.push_back(entry);
+      ++num_on;
+    }
+    if (num_on > 0) return;
+    const Detection detection = row.detect(input);
+    const DeviceStatus& status = detection.Of(kDevice);
+    entry.row.verdict =
+        status.state == DeviceState::kNoEffect ? Verdict::kNoEffect : Verdict::kUnavailable;
+    entry.row.reason = status.reason;
+    if (!detection.remedy.empty()) entry.row.reason += "; " + detection.remedy;
+    entries_.push_back(std::move(entry));
+  }
+
+  void DescribeWhat() {
+    measurement_.machine = MachineToJsonValue(machine_);
+    measurement_.model = JsonObject{{"path", facts_.path},
+                                    {"architecture", facts_.architecture},
+                                    {"dtype", facts_.checkpoint_dtype},
+                                    {"parameters", facts_.parameters},
+                                    {"weights_bytes", facts_.weights_bytes}};
+    measurement_.stack_version = FATHOM_VERSION;
+    measurement_.when = NowUtc();
+    measurement_.workload.quick = measure_.quick;
+    measurement_.workload.seed = measure_.seed;
+    EngineOptions options = options_;
+    const auto reports = RunOptimizations(machine_, &facts_, kDevice, &options);
+    if (!reports.ok()) return;
+    for (const OptimizationReport& report : *reports) {
+      const std::string value = report.outcome.value.empty()
+                                    ? std::string(RowStateName(report.outcome.state))
+                                    : report.outcome.value;
+      measurement_.baseline_rows.emplace_back(report.optimization->id, value);
+    }
+  }
+
+  // The prompt and how long it is: what a round may cost decides.
+  Status MakeWork() {
+    FATHOM_ASSIGN(const auto arm, hooks_.open(options_));
+    FATHOM_ASSIGN(ids_, arm->Encode(measure_.text));
+    for (int64_t i = static_cast<int64_t>(ids_.size()); ids_.size() < 512; ++i) {
+      // No tokenizer, or a short text: any ids do for speed.
+      ids_.push_back(static_cast<int32_t>((i * 7919 + 1) % arm->vocab_size()));
+    }
+    work_.text = measure_.text.substr(0, kTokenizeBytes);
+    while (!work_.text.empty() && (work_.text.back() & 0x80) != 0) work_.text.pop_back();
+    work_.seed = measure_.seed;
+    const int64_t room = arm->context_length();
+    work_.decode_tokens = std::clamp<int64_t>(room - 2, 1, measure_.quick ? 16 : kDecodeTokens);
+    FATHOM_TRY(ChoosePrompt(*arm, room - work_.decode_tokens - 1));
+    measurement_.workload.prompt_tokens = static_cast<int64_t>(work_.prompt_ids.size());
+    measurement_.workload.decode_tokens = work_.decode_tokens;
+    if (hooks_.read_stream) measurement_.baseline.roof_gb_per_s = hooks_.read_stream();
+    const int64_t depth = measurement_.workload.prompt_tokens + work_.decode_tokens / 2;
+    measurement_.baseline.decode_bytes_per_token = arm->DecodeBytes(depth);
+    return Status::Ok();
+  }
+
+  Status ChoosePrompt(ArmRunner& arm, int64_t most) {
+    const auto take = [&](int64_t count) {
+      work_.prompt_ids.assign(
+          ids_.begin(), ids_.begin() + std::clamp<int64_t>(count, 1, std::max<int64_t>(most, 1)));
+    };
+    take(kPromptTokens.back());
+    FATHOM_TRY(arm.Run(work_).status());
+    FATHOM_ASSIGN(const RoundTimes times, arm.Run(work_));
+    const double round = BudgetFor(EntriesToTime() + 1) / (4.0 * RoundsNeeded(kFamilyAlpha / 100));
+    for (const int64_t count : kPromptTokens) {
+      if (measure_.quick && count > 64) continue;
+      take(count);
+      if (times.prefill * static_cast<double>(count) <= round) break;
+    }
+    return Status::Ok();
+  }
+
+  // The fp32 eager arm's logits over the text. Where it fails, no arm can be compared.
+  Status MakeReference() {
+    FATHOM_ASSIGN(const auto arm, hooks_.open(plain_));
+    const int64_t window = std::min(kScoreWindow, arm->context_length());
+    // A trial says how many tokens the budget has room for: a twentieth of it for all arms.
+    const std::span<const int32_t> ids(ids_);
+    const auto trial = ids.first(std::min<size_t>(ids.size(), static_cast<size_t>(window) / 4 + 1));
+    const auto start = Clock::now();
+    const auto brief = ReferenceLogits::Create(*arm, trial, window, kMaxReferenceBytes);
+    if (!brief.ok()) return KeepReferenceFailure(brief.status());
+    const double token = SecondsSince(start) / static_cast<double>(trial.size());
+    const double share = seconds_ * 0.1 / (EntriesToTime() + 2);
+    const auto count =
+        std::clamp<size_t>(static_cast<size_t>(share / token), trial.size(), ids.size());
+    auto reference = ReferenceLogits::Create(*arm, ids.first(count), window, kMaxReferenceBytes);
+    if (!reference.ok()) return KeepReferenceFailure(reference.status());
+    reference_ = *std::move(reference);
+    measurement_.workload.accuracy_tokens = reference_->tokens();
+    return Status::Ok();
+  }
+
+  Status KeepReferenceFailure(const Status& status) {
+    reference_failure_ = Status::RunTime("the fp32 eager arm: " + status.message());
+    return Status::Ok();
+  }
+
+  PairPlan PlanFor(double budget) {
+    PairPlan plan;
+    plan.work = work_;
+    plan.looks = looks_;
+    plan.noise = noise_;
+    plan.budget_seconds = budget;
+    plan.round_seconds = measure_.quick ? 0.1 : 0.3;
+    plan.seed = measure_.seed * 1000003 + ++num_plans_;
+    plan.stop = hooks_.stop;
+    plan.on_round = [this](int rounds) { Tell(rounds); };
+    return plan;
+  }
+
+  // The baseline against itself: what differs there is the machine, not an optimization.
+  Status MeasureNoise() {
+    progress_ = {.total = static_cast<int>(entries_.size()), .id = "baseline", .arm = "A/A"};
+    Tell(0);
+    FATHOM_ASSIGN(const PairSamples samples, SamplePairs(hooks_.open, options_, options_,
+                                                         PlanFor(BudgetFor(EntriesToTime() + 1))));
+    measurement_.interrupted = samples.interrupted;
+    noise_ = NoiseOf(samples.ratios, noise_);
+    MeasuredWorkload& workload = measurement_.workload;
+    workload.noise_prefill = noise_.prefill;
+    workload.noise_decode = noise_.decode;
+    workload.noise_load = noise_.load;
+    workload.noise_tokenize = noise_.tokenize;
+    workload.noise_sampling = noise_.sampling;
+    if (samples.on.decode.empty()) return Status::Ok();
+    MeasuredBaseline& baseline = measurement_.baseline;
+    baseline.prefill_tokens_per_s = 1 / Median(samples.on.prefill);
+    baseline.decode_tokens_per_s = 1 / Median(samples.on.decode);
+    baseline.load_ms = Median(samples.on.load) * 1e3;
+    baseline.roof_share = RoofShare(baseline.decode_bytes_per_token, samples.on);
+    const ArmFacts& known = FactsOfArm(options_);
+    baseline.peak_resident_bytes = known.peak_bytes;
+    return Status::Ok();
+  }
+
+  double RoofShare(double bytes_per_token, const ArmSeconds& seconds) const {
+    const double roof = measurement_.baseline.roof_gb_per_s;
+    if (!(roof > 0) || seconds.decode.empty()) return 0;
+    return bytes_per_token / Median(seconds.decode) / (roof * 1e9);
+  }
+
+  const ArmFacts& FactsOfArm(const EngineOptions& options) {
+    const auto [at, added] = arms_.try_emplace(WriteJson(EngineOptionsToJson(options)));
+    if (added) at->second = FindFacts(options);
+    return at->second;
+  }
+
+  ArmFacts FindFacts(const EngineOptions& options) {
+    ArmFacts facts;
+    const auto arm = hooks_.open(options);
+    facts.status = arm.status();
+    if (arm.ok() && reference_) {
+      const auto accuracy = reference_->Compare(**arm);
+      facts.status = accuracy.status();
+      if (accuracy.ok()) facts.accuracy = *accuracy;
+    }
+    if (!facts.status.ok() || !hooks_.peak) return facts;
+    const PeakWork work{.prompt_tokens = static_cast<int64_t>(work_.prompt_ids.size()),
+                        .decode_tokens = std::min<int64_t>(work_.decode_tokens, 8)};
+    const auto peak = hooks_.peak(options, work);
+    if (peak.ok()) {
+      facts.peak_bytes = peak->resident_bytes;
+    } else if (peak.status().code() != StatusCode::kInterrupted) {
+      facts.status = peak.status();
+    }
+    return facts;
+  }
+
+  static void Fail(Entry& entry, const Status& status, const std::optional<Arm>& arm = {}) {
+    entry.row.verdict = Verdict::kFailed;
+    entry.row.reason =
+        arm ? fmt::format("the arm {}: {}", arm->value, status.message()) : status.message();
+  }
+
+  Status MeasureEntry(Entry& entry, double budget) {
+    const auto start = Clock::now();
+    if (!reference_failure_.ok()) return Fail(entry, reference_failure_), Status::Ok();
+    for (const std::optional<Arm>* arm : {&entry.on, &entry.off}) {
+      const ArmFacts& facts = FactsOfArm((*arm)->options);
+      if (Stopped()) return Status::Ok();
+      if (!facts.status.ok()) return Fail(entry, facts.status, *arm), Status::Ok();
+      (arm == &entry.on ? entry.row.accuracy_on : entry.row.accuracy_off) = facts.accuracy;
+      (arm == &entry.on ? entry.row.peak_bytes_on : entry.row.peak_bytes_off) = facts.peak_bytes;
+    }
+    const auto samples = SamplePairs(hooks_.open, entry.on->options, entry.off->options,
+                                     PlanFor(budget - SecondsSince(start)));
+    if (!samples.ok()) return Fail(entry, samples.status()), Status::Ok();
+    measurement_.interrupted = measurement_.interrupted || samples->interrupted;
+    if (samples->ratios.decode.empty()) return Status::Ok();
+    FillIntervals(samples->ratios, looks_.alpha, noise_, entry.row);
+    entry.row.roof_share_on = RoofShare(samples->decode_bytes_on, samples->on);
+    JudgeInto(entry.row);
+    return Status::Ok();
+  }
+
+  const Machine& machine_;
+  const ModelFacts& facts_;
+  const EngineOptions& options_;
+  const std::span<const Optimization* const> rows_;
+  const MeasureOptions& measure_;
+  const MeasureHooks& hooks_;
+  const EngineOptions plain_;
+  const Clock::time_point start_ = Clock::now();
+  double seconds_ = 0;
+  uint64_t num_plans_ = 0;
+  std::vector<Entry> entries_;
+  std::vector<int32_t> ids_;  // of the text
+  RoundWork work_;
+  Looks looks_;
+  NoiseFactors noise_;
+  std::optional<ReferenceLogits> reference_;
+  Status reference_failure_;
+  std::map<std::string, ArmFacts> arms_;
+  MeasureProgress progress_;
+  Measurement measurement_;
+};
+
+}  // namespace
+
+EngineOptions PlainOptions(const Machine& machine, const ModelFacts& facts,
+                           const EngineOptions& options, std::string_view device,
+                           std::span<const Optimization* const> rows) {
+  EngineOptions plain = options;
+  for (const Optimization* row : rows) {
+    // Without a cache every token costs the whole text again; what is returned beside the ids is
+    // nothing that a plain script asks for.
+    if (row->id == "use_cache" || row->id == "output_attentions" ||
+        row->id == "output_hidden_states") {
+      continue;
+    }
+    const EngineOptions before = plain;
+    for (Arm& arm : row->arms(RowInput{machine, &facts, before}, device)) {
+      if (!arm.on) plain = std::move(arm.options);
+    }
+  }
+  return plain;
+}
+
+Result<Measurement> Measure(const Machine& machine, const ModelFacts& facts,
+                            const EngineOptions& options, std::span<const Optimization* const> rows,
+                            const MeasureOptions& measure, const MeasureHooks& hooks) {
+  return Ablation(machine, facts, options, rows, measure, hooks).Run();
+}
+
+}  // namespace fathom
