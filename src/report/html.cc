@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/utf8.h"
+#include "report/charts.h"
 
 namespace fathom {
 
@@ -28,6 +29,7 @@ th { color: var(--muted); font-weight: 600; font-size: .9rem; }
 td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .muted { color: var(--muted); }
 .warning { color: var(--warning); } .bad { color: var(--bad); }
+a { color: inherit; text-decoration-color: var(--muted); text-underline-offset: .15em; }
 details { border-bottom: 1px solid var(--line); padding: .4rem 0; }
 summary { cursor: pointer; }
 details ul { margin: .3rem 0; padding-left: 1.3rem; }
@@ -79,8 +81,8 @@ std::string HtmlPage(std::string_view title, Language language, std::string_view
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
-      LanguageName(language), EscapeHtml(title), kStyle, body);
+      "<title>{}</title>\n<style>{}{}</style>\n</head>\n<body>\n{}</body>\n</html>\n",
+      LanguageName(language), EscapeHtml(title), kStyle, ChartStyle(), body);
 }
 
 }  // namespace fathom

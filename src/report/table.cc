@@ -171,7 +171,11 @@ std::string TableToMarkdown(const Table& table) {
   out += "\n";
   for (const auto& row : table.rows) {
     out += "|";
-    for (const TableCell& cell : row) out += fmt::format(" {} |", EscapeMarkdown(cell.text));
+    for (const TableCell& cell : row) {
+      const std::string text = EscapeMarkdown(cell.text);
+      out += cell.link.empty() ? fmt::format(" {} |", text)
+                               : fmt::format(" [{}]({}) |", text, cell.link);
+    }
     out += "\n";
   }
   return out;
@@ -187,9 +191,12 @@ std::string TableToHtml(const Table& table) {
     out += "<tr>";
     for (size_t c = 0; c < row.size(); ++c) {
       const TableColumn& column = table.columns[c];
+      std::string text = EscapeHtml(row[c].text);
+      if (!row[c].link.empty()) {
+        text = fmt::format("<a href=\"{}\">{}</a>", EscapeHtml(row[c].link), text);
+      }
       out += fmt::format("<td class=\"{}{}\" data-title=\"{}\">{}</td>", ToneName(row[c].tone),
-                         column.right ? " number" : "", EscapeHtml(column.title),
-                         EscapeHtml(row[c].text));
+                         column.right ? " number" : "", EscapeHtml(column.title), text);
     }
     out += "</tr>\n";
   }

@@ -13,6 +13,7 @@ enum class Tone : uint8_t { kPlain, kGood, kMuted, kWarning, kBad };
 struct TableCell {
   std::string text;
   Tone tone = Tone::kPlain;
+  std::string link;  // "#how-measure": where the page says how it was obtained; empty: none
 };
 
 struct TableColumn {
