@@ -37,8 +37,8 @@ std::string ExplanationToMarkdown(const Explanation& explanation) {
   out += TableToMarkdown(OtherDevicesTable(explanation));
   const auto remedies = Remedies(explanation);
   if (!remedies.empty()) out += Say(language, "\n## What it would take\n\n", "\n## 所需条件\n\n");
-  for (const auto& [id, remedy] : remedies) {
-    out += fmt::format("- **{}**: {}\n", id, EscapeMarkdown(remedy));
+  for (const auto& [numbers, remedy] : remedies) {
+    out += fmt::format("- {}: {}\n", numbers, EscapeMarkdown(remedy));
   }
   out += Say(language, "\n## How it is known\n\n", "\n## 依据\n\n");
   for (const OptimizationReport& report : explanation.rows) out += Details(explanation, report);

@@ -245,10 +245,21 @@ Table OtherDevicesTable(const Explanation& explanation) {
 }
 
 std::vector<std::pair<std::string, std::string>> Remedies(const Explanation& explanation) {
-  std::vector<std::pair<std::string, std::string>> remedies;
+  std::vector<std::pair<std::string, std::vector<int>>> groups;
   for (const OptimizationReport& report : explanation.rows) {
     const std::string& remedy = report.detection.remedy;
-    if (!remedy.empty()) remedies.emplace_back(report.optimization->id, remedy);
+    if (remedy.empty()) continue;
+    const auto same =
+        std::ranges::find_if(groups, [&](const auto& group) { return group.first == remedy; });
+    if (same == groups.end()) {
+      groups.push_back({remedy, {report.optimization->number}});
+    } else {
+      same->second.push_back(report.optimization->number);
+    }
+  }
+  std::vector<std::pair<std::string, std::string>> remedies;
+  for (const auto& [remedy, numbers] : groups) {
+    remedies.emplace_back(NumberRanges(numbers), remedy);
   }
   return remedies;
 }

@@ -27,7 +27,7 @@ TableCell StateCell(const Explanation& explanation, const OptimizationReport& re
 // "decode 1.31x [1.28, 1.34]"; empty: not measured.
 std::string MeasuredText(const Explanation& explanation, const OptimizationReport& report);
 
-// Row id -> what would provide what it lacks.
+// Numbers of rows ("1-3, 5") -> what would provide what they lack.
 std::vector<std::pair<std::string, std::string>> Remedies(const Explanation& explanation);
 
 // What the row saves by the shapes: "4.6 MB", "13 operations a step"; empty where nothing.

@@ -47,8 +47,8 @@ std::string ExplanationToText(const Explanation& explanation, const TextOptions&
   out += "\n" + TableToText(OtherDevicesTable(explanation), width, options.colour);
   const auto remedies = Remedies(explanation);
   if (!remedies.empty()) out += Say(language, "\n what it would take\n", "\n 所需条件\n");
-  for (const auto& [id, remedy] : remedies) {
-    out += Wrapped(fmt::format("{}: {}", id, remedy), width, " ");
+  for (const auto& [numbers, remedy] : remedies) {
+    out += Wrapped(fmt::format("{}: {}", numbers, remedy), width, " ");
   }
   if (options.evidence) out += Evidence(explanation, width);
   out += "\n" + Wrapped(Say(language, "Next: {}", "下一步：{}", NextStep(explanation)), width, " ");
