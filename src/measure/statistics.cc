@@ -67,7 +67,9 @@ double NoiseFactor(std::span<const double> ratios_of_identical_arms, double leas
     interval.low = *low;
     interval.high = *high;
   }
-  return std::max({least, interval.high, 1 / interval.low});
+  // Each row's own interval has the scatter of its rounds in it already; what is added is half the
+  // way to the far end.
+  return std::max(least, std::sqrt(std::max(interval.high, 1 / interval.low)));
 }
 
 Looks PlanLooks(double family_alpha, int num_rows, int most) {

@@ -42,8 +42,8 @@ RatioInterval MedianInterval(std::span<const double> samples, double alpha);
 // The interval opened by a factor on both sides (>= 1): what identical arms differ by.
 RatioInterval Widen(RatioInterval interval, double factor);
 
-// How far identical arms (A/A) were seen apart: the farther end of the 95 % interval of their
-// median ratio from 1, as a factor >= `least`.
+// How far identical arms (A/A) were seen apart, as a factor >= `least`: in logarithms, half the way
+// from 1 to the farther end of the 95 % interval of their median ratio.
 double NoiseFactor(std::span<const double> ratios_of_identical_arms, double least);
 
 // When to look at the samples. Looking often and stopping at the first favourable sight finds
