@@ -159,7 +159,7 @@ TuningSummary Remembered(const Machine& machine, const BackendOptions& options) 
   const int threads = options.threads > 0 ? options.threads : std::max(1, machine.cpu.cores);
   const std::string best(IsaName(BestIsa(machine.cpu.features)));
   return MakeTuner(machine, options.isa.empty() ? best : options.isa, threads, options.cache_folder)
-      ->remembered();
+      ->summary();
 }
 
 }  // namespace

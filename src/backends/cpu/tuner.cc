@@ -20,6 +20,7 @@ constexpr int64_t kFormat = 1;
 constexpr double kClearly = 0.96;
 // One that is this much slower than the best is not timed again.
 constexpr double kHopeless = 1.6;
+constexpr size_t kMaxEntries = 4096;
 constexpr int kMinRounds = 3;
 constexpr int kMaxRounds = 40;
 
@@ -94,6 +95,9 @@ void Tuner::Save() {
   const std::lock_guard lock(mutex_);
   const std::string file = path();
   if (!dirty_ || file.empty()) return;
+  if (entries_.size() > kMaxEntries) {  // of models that came and went
+    std::erase_if(entries_, [&](const auto& entry) { return !used_.contains(entry.first); });
+  }
   JsonObject shapes;
   for (const auto& [shape, entry] : entries_) {
     shapes.emplace_back(shape, JsonObject{{"choice", entry.choice},
@@ -164,42 +168,24 @@ size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> 
     ++timed_;
     dirty_ = true;
   }
-  used_[shape] = choice != 0;
+  used_.insert(shape);
   return choice;
 }
 
 TuningSummary Tuner::summary() const {
   const std::lock_guard lock(mutex_);
   TuningSummary summary{.on = true,
-                        .shapes = static_cast<int>(used_.size()),
                         .timed = timed_,
                         .skipped = skipped_,
                         .file = path(),
                         .notice = notice_};
-  for (const auto& [shape, changed] : used_) {
-    const Entry& entry = entries_.at(shape);
-    summary.changed += changed;
-    summary.seconds += entry.spent_ms / 1e3;
-    summary.date = std::max(summary.date, entry.date);
-    summary.microseconds += entry.microseconds;
-    summary.fixed_microseconds += entry.fixed_microseconds;
-  }
-  return summary;
-}
-
-TuningSummary Tuner::remembered() const {
-  const std::lock_guard lock(mutex_);
-  TuningSummary summary{.on = true,
-                        .shapes = static_cast<int>(entries_.size()),
-                        .file = path(),
-                        .notice = notice_};
+  // Before anything was asked for: what the file holds.
   for (const auto& [shape, entry] : entries_) {
-    // Only a clearly faster candidate takes the place of the fixed choice.
+    if (!used_.empty() && !used_.contains(shape)) continue;
+    ++summary.shapes;
     summary.changed += entry.microseconds < entry.fixed_microseconds;
     summary.seconds += entry.spent_ms / 1e3;
     summary.date = std::max(summary.date, entry.date);
-    summary.microseconds += entry.microseconds;
-    summary.fixed_microseconds += entry.fixed_microseconds;
   }
   return summary;
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <set>
 #include <span>
 #include <string>
 
@@ -41,8 +42,8 @@ class Tuner {
   // Writes what is new. A folder that cannot be written is fine.
   void Save();
 
-  TuningSummary summary() const;     // of the shapes asked for by this process
-  TuningSummary remembered() const;  // of all that is kept
+  // Of the shapes asked for; before the first, of all that the file holds.
+  TuningSummary summary() const;
   std::string path() const;  // of the file; empty: none
 
  private:
@@ -59,7 +60,7 @@ class Tuner {
   TunerOptions options_;
   mutable std::mutex mutex_;
   std::map<std::string, Entry> entries_;  // by shape
-  std::map<std::string, bool> used_;      // shapes asked for: changed by tuning?
+  std::set<std::string> used_;            // shapes asked for
   int timed_ = 0;
   int skipped_ = 0;
   double spent_ms_ = 0;  // by this process
