@@ -17,7 +17,9 @@ struct EngineOptions {
   int threads = 0;              // 0: the cores this process may use
 
   // How it computes: the spellings of transformers.
-  std::string dtype = "auto";       // "auto": the checkpoint's; "float32", "bfloat16", "float16"
+  // "auto": the checkpoint's; "float32", "bfloat16", "float16"; "int8", "int4": integer weights with
+  // a scale a group, all else in the checkpoint's type.
+  std::string dtype = "auto";
   std::string attn_implementation;  // "": the backend's best; "eager", "sdpa", ...
   std::string float32_matmul_precision = "highest";  // "high", "medium"
 
