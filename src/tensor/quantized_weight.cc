@@ -36,21 +36,25 @@ bool AllFinite(const float* values, int64_t count) {
   return sum == 0;
 }
 
-// The integers of one scale and zero; returns the squared error. Eight partial sums, as vectors
+// The integers of one scale and zero; returns the squared error in units of the scale, which neither
+// overflows nor vanishes. Eight partial sums, as vectors
 // have them on every machine: the same choice everywhere.
 float TryInt4(const float* values, int64_t count, float scale, float zero, float* q) {
   const float inverse = 1.0f / scale;
   float errors[8] = {};
-  for (int64_t i = 0; i < count; i += 8) {
-    for (int64_t k = 0; k < 8; ++k) {
-      const float rounded = RoundEven(values[i + k] * inverse + zero);
-      const float low = rounded < 0.0f ? 0.0f : rounded;
-      const float chosen = low > 15.0f ? 15.0f : low;
-      const float error = values[i + k] - scale * (chosen - zero);
-      q[i + k] = chosen;
-      errors[k] += error * error;
-    }
+  const auto take = [&](int64_t i, int64_t k) {
+    const float wanted = values[i] * inverse + zero;
+    const float rounded = RoundEven(wanted);
+    const float low = rounded < 0.0f ? 0.0f : rounded;
+    q[i] = low > 15.0f ? 15.0f : low;
+    const float error = wanted - q[i];
+    errors[k] += error * error;
+  };
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (int64_t k = 0; k < 8; ++k) take(i + k, k);
   }
+  for (int64_t k = 0; i + k < count; ++k) take(i + k, k);
   return ((errors[0] + errors[4]) + (errors[2] + errors[6])) +
          ((errors[1] + errors[5]) + (errors[3] + errors[7]));
 }
@@ -134,15 +138,13 @@ void QuantizeInt4Group(const float* values, int64_t count, uint8_t* q, uint16_t*
   *scale = kNaN;
   if (!AllFinite(values, count)) return;
   *scale = 0;
-  float padded[kMaxGroup] = {};
   float low = 0, high = 0;
   for (int64_t i = 0; i < count; ++i) {
-    padded[i] = values[i];
     low = std::min(low, values[i]);
     high = std::max(high, values[i]);
   }
-  const int64_t whole = (count + 7) / 8 * 8;
   float best = INFINITY;
+  float widest = 0;  // the scale of the whole range
   float chosen[kMaxGroup];
   for (const float low_share : kShrinks) {
     for (const float high_share : kShrinks) {
@@ -150,9 +152,11 @@ void QuantizeInt4Group(const float* values, int64_t count, uint8_t* q, uint16_t*
       const uint16_t bits = FloatToBF16(high * high_share / 15.0f - bottom / 15.0f);
       const float step = BF16ToFloat(bits);
       if (!(step >= kSmallestScale)) continue;
+      if (widest == 0) widest = step;
+      const float share = step / widest;
       const float point = std::min(RoundEven(-bottom * (1.0f / step) * 16.0f), 255.0f);
       float found[kMaxGroup];
-      const float error = TryInt4(padded, whole, step, point * 0.0625f, found);
+      const float error = TryInt4(values, count, step, point * 0.0625f, found) * share * share;
       if (!(error < best)) continue;
       best = error;
       *scale = bits;
