@@ -191,7 +191,7 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
                                 : kernel.compute_epsilon == 0x1p-7 ? kBf16
                                                                    : kFp32;
   const Bench bench = MakeBench(
-      kernel, shape, rows, memory ? 4e8 : (getenv("WB") ? atof(getenv("WB")) : 3e7), pool.count());
+      kernel, shape, rows, getenv("WB") ? atof(getenv("WB")) : memory ? 4e8 : 3e7, pool.count());
   double bytes = 0, flops = 0;
   for (const auto& call : bench.calls) {
     bytes += call->weight_bytes;

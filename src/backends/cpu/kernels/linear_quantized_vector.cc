@@ -51,16 +51,26 @@ struct Int4 {
 using U8Quarter = hn::Rebind<uint8_t, F32>;  // as many lanes as F32
 using I8Quarter = hn::Rebind<int8_t, F32>;
 
-// Vector v of the scales (zeros, in sixteenths) of a group's 16 rows.
-HWY_INLINE VF LoadScales(const LinearPanel& panel, size_t group, size_t v) {
-  const std::byte* at = panel.data + ScalesOffset(*panel.weight) + (group * 16 + v * kLanes) * 2;
-  return FromBF16(hn::LoadU(U16Half(), reinterpret_cast<const uint16_t*>(at)));
-}
-HWY_INLINE VF LoadZeros(const LinearPanel& panel, size_t group, size_t v) {
-  const std::byte* at = panel.data + ZerosOffset(*panel.weight) + group * 16 + v * kLanes;
-  const auto bytes = hn::LoadU(U8Quarter(), reinterpret_cast<const uint8_t*>(at));
-  return hn::ConvertTo(F32(), hn::PromoteTo(I32(), bytes));
-}
+// The parts of a panel.
+struct PanelParts {
+  const std::byte* lines = nullptr;
+  const uint16_t* scales = nullptr;  // 16 a group
+  const uint8_t* zeros = nullptr;    // int4: 16 a group
+
+  explicit PanelParts(const LinearPanel& panel)
+      : lines(panel.data),
+        scales(reinterpret_cast<const uint16_t*>(panel.data + ScalesOffset(*panel.weight))),
+        zeros(reinterpret_cast<const uint8_t*>(panel.data + ZerosOffset(*panel.weight))) {}
+
+  // Vector v of the scales (zeros, in sixteenths) of a group's 16 rows.
+  HWY_INLINE VF Scales(size_t group, size_t v) const {
+    return FromBF16(hn::LoadU(U16Half(), scales + group * 16 + v * kLanes));
+  }
+  HWY_INLINE VF Zeros(size_t group, size_t v) const {
+    const auto bytes = hn::LoadU(U8Quarter(), zeros + group * 16 + v * kLanes);
+    return hn::ConvertTo(F32(), hn::PromoteTo(I32(), bytes));
+  }
+};
 
 // Calls each(column of the line, 16-row vector v as float q) over one line.
 template <class Format, class Each>
@@ -108,15 +118,16 @@ struct QuantizedPanels {
   // kDepth is a multiple of every group: `first` begins one. Fills the last group whole.
   static void Unpack(const LinearPanel& panel, size_t first, size_t cols, float* out) {
     const auto group = static_cast<size_t>(panel.weight->group);
+    const PanelParts parts(panel);
     for (size_t k = first; k < first + cols; k += group) {
       for (size_t v = 0; v < kVecs; ++v) {
-        const VF scale = LoadScales(panel, k / group, v);
+        const VF scale = parts.Scales(k / group, v);
         VF zero = hn::Zero(F32());
         if constexpr (Format::kHasZero) {
-          zero = hn::Mul(LoadZeros(panel, k / group, v), Splat(0.0625f));
+          zero = hn::Mul(parts.Zeros(k / group, v), Splat(0.0625f));
         }
         for (size_t c = k; c < k + group; c += Format::kLineCols) {
-          const std::byte* line = panel.data + c / Format::kLineCols * 64;
+          const std::byte* line = parts.lines + c / Format::kLineCols * 64;
           float* to = out + (c - first) * kPanelRows + v * kLanes;
           ForEachColumn<Format>(line, v, [&](size_t i, VF q) HWY_ATTR {
             if constexpr (Format::kHasZero) q = hn::Sub(q, zero);
@@ -133,6 +144,7 @@ template <class Format, size_t kM>
 void SumFloats(const LinearPanel& panel, const float* x, const GroupShape& shape, float* sums,
                size_t stride) {
   const F32 d;
+  const PanelParts parts(panel);
   for (size_t v = 0; v < kVecs; ++v) {
     VF total[kM];
     for (size_t m = 0; m < kM; ++m) total[m] = hn::Zero(d);
@@ -140,10 +152,10 @@ void SumFloats(const LinearPanel& panel, const float* x, const GroupShape& shape
       VF part[kM];
       for (size_t m = 0; m < kM; ++m) part[m] = hn::Zero(d);
       VF zero = hn::Zero(d);
-      if constexpr (Format::kHasZero) zero = hn::Mul(LoadZeros(panel, g, v), Splat(0.0625f));
+      if constexpr (Format::kHasZero) zero = hn::Mul(parts.Zeros(g, v), Splat(0.0625f));
       const size_t first = g * shape.group;
       for (size_t k = first; k < first + shape.group; k += Format::kLineCols) {
-        const std::byte* line = panel.data + k / Format::kLineCols * 64;
+        const std::byte* line = parts.lines + k / Format::kLineCols * 64;
         ForEachColumn<Format>(line, v, [&](size_t i, VF q) HWY_ATTR {
           if constexpr (Format::kHasZero) q = hn::Sub(q, zero);
           for (size_t m = 0; m < kM; ++m) {
@@ -151,7 +163,7 @@ void SumFloats(const LinearPanel& panel, const float* x, const GroupShape& shape
           }
         });
       }
-      const VF scale = LoadScales(panel, g, v);
+      const VF scale = parts.Scales(g, v);
       for (size_t m = 0; m < kM; ++m) total[m] = hn::MulAdd(part[m], scale, total[m]);
     }
     for (size_t m = 0; m < kM; ++m) hn::StoreU(total[m], d, sums + m * stride + v * kLanes);
@@ -404,9 +416,9 @@ HWY_INLINE void SumGroup(const std::byte* lines, const IntegerRows& x, size_t ro
 #endif
 }
 
-// Lines of a panel, and what is prefetched behind their end.
+// A panel, and what is prefetched behind its end; null: nothing is prefetched.
 struct Stream {
-  const std::byte* lines = nullptr;
+  PanelParts parts;
   const std::byte* next = nullptr;
 };
 constexpr size_t kAhead = 4096;
@@ -414,30 +426,30 @@ constexpr size_t kAhead = 4096;
 // sums [kM, panels * 16] = rows [row, row + kM) of x times the tile's panels, group by group, so
 // that several panels stream side by side.
 template <class Format, size_t kM>
-void SumTile(const LinearTile& tile, const Stream* streams, const IntegerRows& x, size_t row,
+void SumTile(size_t panel_count, const Stream* streams, const IntegerRows& x, size_t row,
              float* sums) {
   const F32 d;
   const GroupShape& shape = x.shape();
-  const size_t stride = tile.panel_count * kPanelRows;
+  const size_t stride = panel_count * kPanelRows;
   const size_t group_bytes = shape.group * 64 / Format::kLineCols;
   const size_t all_bytes = shape.groups * group_bytes;
   std::memset(sums, 0, kM * stride * sizeof(float));
   for (size_t g = 0; g < shape.groups; ++g) {
-    for (size_t p = 0; p < tile.panel_count; ++p) {
-      const LinearPanel& panel = tile.panels[p];
+    for (size_t p = 0; p < panel_count; ++p) {
+      const PanelParts& parts = streams[p].parts;
       const size_t at = g * group_bytes;
-      if (streams != nullptr) {
+      if (streams[p].next != nullptr) {
         const size_t ahead = at + kAhead;
         const std::byte* from =
-            ahead < all_bytes ? panel.data + ahead : streams[p].next + (ahead - all_bytes);
+            ahead < all_bytes ? parts.lines + ahead : streams[p].next + (ahead - all_bytes);
         for (size_t i = 0; i < group_bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
       }
       VI acc[kM][kVecs];
-      SumGroup<Format, kM>(panel.data + at, x, row, g * shape.group, acc);
+      SumGroup<Format, kM>(parts.lines + at, x, row, g * shape.group, acc);
       for (size_t v = 0; v < kVecs; ++v) {
-        const VF scale = LoadScales(panel, g, v);
+        const VF scale = parts.Scales(g, v);
         VF zero = hn::Zero(d);
-        if constexpr (Format::kHasZero) zero = LoadZeros(panel, g, v);
+        if constexpr (Format::kHasZero) zero = parts.Zeros(g, v);
         for (size_t m = 0; m < kM; ++m) {
           VF value = hn::ConvertTo(d, acc[m][v]);
           if constexpr (Format::kHasZero) {
@@ -454,36 +466,41 @@ void SumTile(const LinearTile& tile, const Stream* streams, const IntegerRows& x
 }
 
 template <class Format, size_t kM>
-void SumTileRows(const LinearTile& tile, const Stream* streams, const IntegerRows& x, size_t row,
+void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows& x, size_t row,
                  size_t rows, float* sums) {
   if constexpr (kM > 1) {
-    if (rows < kM) return SumTileRows<Format, kM - 1>(tile, streams, x, row, rows, sums);
+    if (rows < kM) return SumTileRows<Format, kM - 1>(panel_count, streams, x, row, rows, sums);
   }
-  SumTile<Format, kM>(tile, streams, x, row, sums);
+  SumTile<Format, kM>(panel_count, streams, x, row, sums);
 }
 
-// y of rows [first, first + rows) in the units, `step` of them a tile.
+// y of rows [first, first + rows) in the units, `step` of them a tile. `stream`: the weights come
+// from memory.
 template <class Format>
 void DotUnits(const LinearJob& job, const IntegerRows& x, size_t first, size_t rows, Range units,
               size_t step, bool stream) {
   HWY_ALIGN float sums[kDotTileRows * kMaxTilePanels * kPanelRows];
-  Stream streams[kMaxTilePanels];
+  LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
   for (size_t unit = units.begin; unit < units.end; unit += step) {
-    const size_t count = std::min(step, units.end - unit);
-    const LinearTile tile = MakeLinearTile(job, unit, count);
-    const size_t left = units.end - unit - count;
+    const size_t following = std::min(unit + step, units.end);
     const LinearTile after =
-        left == 0 ? tile : MakeLinearTile(job, unit + count, std::min(step, left));
-    for (size_t p = 0; p < tile.panel_count; ++p) {
-      streams[p] = {tile.panels[p].data, after.panels[std::min(p, after.panel_count - 1)].data};
-    }
+        following == units.end
+            ? tile
+            : MakeLinearTile(job, following, std::min(step, units.end - following));
+    const auto stream_of = [&](size_t p) {
+      const LinearPanel& next = after.panels[std::min(p, after.panel_count - 1)];
+      return Stream{PanelParts(tile.panels[std::min(p, tile.panel_count - 1)]),
+                    stream ? next.data : nullptr};
+    };
+    Stream streams[kMaxTilePanels] = {stream_of(0), stream_of(1), stream_of(2), stream_of(3)};
     const size_t stride = tile.panel_count * kPanelRows;
     for (size_t m = 0; m < rows; m += kDotTileRows) {
       const size_t now = std::min(kDotTileRows, rows - m);
-      SumTileRows<Format, kDotTileRows>(tile, stream && m == 0 ? streams : nullptr, x, first + m,
-                                        now, sums);
+      SumTileRows<Format, kDotTileRows>(tile.panel_count, streams, x, first + m, now, sums);
+      for (Stream& each : streams) each.next = nullptr;
       StoreLinearTile(tile, sums, stride, first + m, now);
     }
+    tile = after;
   }
 }
 
@@ -519,6 +536,7 @@ void DotGemm(const OpCall& call, const Worker& worker) {
   const size_t fit = kDotActivationBytes / IntegerRows::RowBytes(shape) / kDotTileRows;
   const size_t at_once = std::max<size_t>(fit, 4) * kDotTileRows;
   const Range units = Split(job.units, worker);
+  if (units.empty()) return;
   for (size_t m = 0; m < job.rows; m += at_once) {
     DotUnits<Format>(job, x, m, std::min(at_once, job.rows - m), units, 1, false);
   }
