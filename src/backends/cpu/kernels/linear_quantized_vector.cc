@@ -39,12 +39,14 @@ struct Int8 {
   static constexpr WeightFormat kFormat = WeightFormat::kInt8Panel16;
   static constexpr DType kDType = DType::kI8;
   static constexpr size_t kLineCols = 4;
+  static constexpr size_t kGroup = 64;  // the usual one
   static constexpr bool kHasZero = false;
 };
 struct Int4 {
   static constexpr WeightFormat kFormat = WeightFormat::kInt4Panel16;
   static constexpr DType kDType = DType::kU8;
   static constexpr size_t kLineCols = 8;
+  static constexpr size_t kGroup = 32;
   static constexpr bool kHasZero = true;
 };
 
@@ -241,6 +243,12 @@ void AddFloatRows(CpuKernelTable& table, const char* gemv_name, const char* gemm
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
 constexpr size_t kDotGemvRows = 16;
+#ifndef DS
+#define DS 4
+#define DP true
+#endif
+constexpr size_t kDotStreams = DS;
+constexpr bool kDotPrefetch = DP;
 #if HWY_TARGET == HWY_AVX2
 constexpr size_t kDotTileRows = 4;
 constexpr bool kNeedsMagnitudes = true;  // int8: see AddProducts
@@ -251,8 +259,11 @@ constexpr bool kNeedsMagnitudes = false;
 // Activations of this many bytes stay in L2 while the weights pass by.
 constexpr size_t kDotActivationBytes = size_t{256} << 10;
 
-// Rows of x as integers. A row: q [padded_cols], |q| [padded_cols], float scales [groups], int32
-// sums of q [groups], each at a multiple of 64 bytes.
+// Rows of x as integers. A row: q [padded_cols], |q| [padded_cols], float scales [groups],
+// corrections [groups], each at a multiple of 64 bytes. A correction is what the products of a group
+// owe to sum = the sum of its q: int8 -128 sum, an integer, for weights that are multiplied as
+// w + 128; int4 sum / 16, a float, to be multiplied by the zero.
+template <class Format>
 class IntegerRows {
  public:
   IntegerRows(const GroupShape& shape, std::byte* data) : shape_(shape), data_(data) {}
@@ -266,9 +277,10 @@ class IntegerRows {
   float* Scales(size_t row) const {
     return reinterpret_cast<float*>(Row(row) + 2 * RoundUp64(shape_.padded_cols()));
   }
-  int32_t* Sums(size_t row) const {
-    return reinterpret_cast<int32_t*>(Row(row) + 2 * RoundUp64(shape_.padded_cols()) +
-                                      RoundUp64(shape_.groups * 4));
+  template <typename T>
+  T* Corrections(size_t row) const {
+    return reinterpret_cast<T*>(Row(row) + 2 * RoundUp64(shape_.padded_cols()) +
+                                RoundUp64(shape_.groups * 4));
   }
 
   void Quantize(const float* x, size_t cols, size_t row) const {
@@ -316,7 +328,12 @@ class IntegerRows {
     }
     const bool tiny = largest < kSmallestScale;
     Scales(row)[g] = tiny ? 0.0f : usable ? largest / 127.0f : largest;
-    Sums(row)[g] = hn::GetLane(hn::SumOfLanes(di, sum));
+    const int32_t total = hn::GetLane(hn::SumOfLanes(di, sum));
+    if constexpr (Format::kHasZero) {
+      Corrections<float>(row)[g] = static_cast<float>(total) * 0.0625f;
+    } else {
+      Corrections<int32_t>(row)[g] = -128 * total;
+    }
   }
 
   GroupShape shape_;
@@ -338,27 +355,44 @@ HWY_INLINE VI DotFour(VI sum, VI bytes, VI signed_bytes) {
 }
 #endif
 
-// acc [kM][kVecs] = the integer sums of one group over rows [row, row + kM) of x.
+// The rows that one register tile takes.
+template <size_t kM>
+struct TileRows {
+  const int8_t* q[kM];
+  const int8_t* magnitudes[kM];
+  const float* scales[kM];
+  const float* float_corrections[kM];
+  const int32_t* corrections[kM];
+
+  template <class Format>
+  TileRows(const IntegerRows<Format>& x, size_t row) {
+    for (size_t m = 0; m < kM; ++m) {
+      q[m] = x.Q(row + m);
+      magnitudes[m] = x.Magnitudes(row + m);
+      scales[m] = x.Scales(row + m);
+      float_corrections[m] = x.template Corrections<float>(row + m);
+      corrections[m] = x.template Corrections<int32_t>(row + m);
+    }
+  }
+};
+
+// acc [kM][kVecs] = the integer sums of group g over the rows of x. `group`: a constant where it is
+// known, so that the loop unrolls.
 template <class Format, size_t kM>
-HWY_INLINE void SumGroup(const std::byte* lines, const IntegerRows& x, size_t row, size_t first,
+HWY_INLINE void SumGroup(const std::byte* lines, const TileRows<kM>& x, size_t g, size_t group,
                          VI (&acc)[kM][kVecs]) {
   const I32 d;
-  const size_t group = x.shape().group;
-  const int8_t* q[kM];
-  for (size_t m = 0; m < kM; ++m) q[m] = x.Q(row + m) + first;
+  const size_t first = g * group;
 #if HWY_TARGET == HWY_AVX3
   const VI high_bit = hn::Set(d, static_cast<int32_t>(0x80808080u));
 #else
   const __m256i ones = _mm256_set1_epi16(1);
-  const int8_t* magnitudes[kM];
-  for (size_t m = 0; m < kM; ++m) magnitudes[m] = x.Magnitudes(row + m) + first;
 #endif
   for (size_t m = 0; m < kM; ++m) {
     for (size_t v = 0; v < kVecs; ++v) {
       acc[m][v] = hn::Zero(d);
 #if HWY_TARGET == HWY_AVX3
-      // int8 weights are multiplied as w + 128.
-      if (!Format::kHasZero) acc[m][v] = hn::Set(d, -128 * x.Sums(row + m)[first / group]);
+      if (!Format::kHasZero) acc[m][v] = hn::Set(d, x.corrections[m][g]);
 #endif
     }
   }
@@ -376,18 +410,18 @@ HWY_INLINE void SumGroup(const std::byte* lines, const IntegerRows& x, size_t ro
 #endif
     }
     for (size_t m = 0; m < kM; ++m) {
-      const VI four = SplatFour(q[m] + c);
+      const VI four = SplatFour(x.q[m] + first + c);
 #if HWY_TARGET == HWY_AVX3
       for (size_t v = 0; v < kVecs; ++v) {
         acc[m][v] = DotFour(acc[m][v], w[v], four);
         if constexpr (Format::kHasZero) {
-          acc[m][v] = DotFour(acc[m][v], w_high[v], SplatFour(q[m] + c + 4));
+          acc[m][v] = DotFour(acc[m][v], w_high[v], SplatFour(x.q[m] + first + c + 4));
         }
       }
 #else
       if constexpr (Format::kHasZero) {
         // 16-bit sums: 8 times at most 2 * 15 * 127 fit.
-        const VI next = SplatFour(q[m] + c + 4);
+        const VI next = SplatFour(x.q[m] + first + c + 4);
         for (size_t v = 0; v < kVecs; ++v) {
           const __m256i a = _mm256_maddubs_epi16(w[v].raw, four.raw);
           const __m256i b = _mm256_maddubs_epi16(w_high[v].raw, next.raw);
@@ -395,7 +429,7 @@ HWY_INLINE void SumGroup(const std::byte* lines, const IntegerRows& x, size_t ro
         }
       } else {
         // |x| * (w with the sign of x): 2 * 127 * 127 fit 16 bits, which x + 128 would not.
-        const VI magnitude = SplatFour(magnitudes[m] + c);
+        const VI magnitude = SplatFour(x.magnitudes[m] + first + c);
         for (size_t v = 0; v < kVecs; ++v) {
           const __m256i pairs =
               _mm256_maddubs_epi16(magnitude.raw, _mm256_sign_epi8(w[v].raw, four.raw));
@@ -423,15 +457,15 @@ struct Stream {
 };
 constexpr size_t kAhead = 4096;
 
-// sums [kM, panels * 16] = rows [row, row + kM) of x times the tile's panels, group by group, so
-// that several panels stream side by side.
-template <class Format, size_t kM>
-void SumTile(size_t panel_count, const Stream* streams, const IntegerRows& x, size_t row,
-             float* sums) {
+// sums [kM, panels * 16] = rows of x times the tile's panels, group by group, so that several
+// panels stream side by side.
+template <class Format, size_t kM, size_t kGroup>
+void SumTile(size_t panel_count, const Stream* streams, const TileRows<kM>& x,
+             const GroupShape& shape, float* sums) {
   const F32 d;
-  const GroupShape& shape = x.shape();
+  const size_t group = kGroup != 0 ? kGroup : shape.group;
   const size_t stride = panel_count * kPanelRows;
-  const size_t group_bytes = shape.group * 64 / Format::kLineCols;
+  const size_t group_bytes = group * 64 / Format::kLineCols;
   const size_t all_bytes = shape.groups * group_bytes;
   std::memset(sums, 0, kM * stride * sizeof(float));
   for (size_t g = 0; g < shape.groups; ++g) {
@@ -445,7 +479,7 @@ void SumTile(size_t panel_count, const Stream* streams, const IntegerRows& x, si
         for (size_t i = 0; i < group_bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
       }
       VI acc[kM][kVecs];
-      SumGroup<Format, kM>(parts.lines + at, x, row, g * shape.group, acc);
+      SumGroup<Format, kM>(parts.lines + at, x, g, group, acc);
       for (size_t v = 0; v < kVecs; ++v) {
         const VF scale = parts.Scales(g, v);
         VF zero = hn::Zero(d);
@@ -453,11 +487,10 @@ void SumTile(size_t panel_count, const Stream* streams, const IntegerRows& x, si
         for (size_t m = 0; m < kM; ++m) {
           VF value = hn::ConvertTo(d, acc[m][v]);
           if constexpr (Format::kHasZero) {
-            const float sum = static_cast<float>(x.Sums(row + m)[g]) * 0.0625f;
-            value = hn::NegMulAdd(zero, Splat(sum), value);
+            value = hn::NegMulAdd(zero, Splat(x.float_corrections[m][g]), value);
           }
           float* to = sums + m * stride + p * kPanelRows + v * kLanes;
-          const VF both = hn::Mul(scale, Splat(x.Scales(row + m)[g]));
+          const VF both = hn::Mul(scale, Splat(x.scales[m][g]));
           hn::StoreU(hn::MulAdd(value, both, hn::LoadU(d, to)), d, to);
         }
       }
@@ -466,18 +499,23 @@ void SumTile(size_t panel_count, const Stream* streams, const IntegerRows& x, si
 }
 
 template <class Format, size_t kM>
-void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows& x, size_t row,
-                 size_t rows, float* sums) {
+void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows<Format>& x,
+                 size_t row, size_t rows, float* sums) {
   if constexpr (kM > 1) {
     if (rows < kM) return SumTileRows<Format, kM - 1>(panel_count, streams, x, row, rows, sums);
   }
-  SumTile<Format, kM>(panel_count, streams, x, row, sums);
+  const TileRows<kM> tile_rows(x, row);
+  if (x.shape().group == Format::kGroup) {
+    SumTile<Format, kM, Format::kGroup>(panel_count, streams, tile_rows, x.shape(), sums);
+  } else {
+    SumTile<Format, kM, 0>(panel_count, streams, tile_rows, x.shape(), sums);
+  }
 }
 
 // y of rows [first, first + rows) in the units, `step` of them a tile. `stream`: the weights come
 // from memory.
 template <class Format>
-void DotUnits(const LinearJob& job, const IntegerRows& x, size_t first, size_t rows, Range units,
+void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows, Range units,
               size_t step, bool stream) {
   HWY_ALIGN float sums[kDotTileRows * kMaxTilePanels * kPanelRows];
   LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
@@ -512,16 +550,16 @@ void DotGemv(const OpCall& call, const Worker& worker) {
   const GroupShape shape = ShapeOf<Format>(job.cols);
   // Each worker converts for itself: cheaper than a barrier.
   const size_t mine =
-      static_cast<size_t>(worker.index) * kDotGemvRows * IntegerRows::RowBytes(shape);
-  const IntegerRows x(shape, call.scratch + mine);
+      static_cast<size_t>(worker.index) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
+  const IntegerRows<Format> x(shape, call.scratch + mine);
   for (size_t m = 0; m < job.rows; ++m) x.Quantize(job.x + m * job.cols, job.cols, m);
-  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? 2 : 4, true);
+  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams, kDotPrefetch);
 }
 
 template <class Format>
 size_t DotGemvScratch(const OpCall& call, int workers) {
   const GroupShape shape = ShapeOf<Format>(static_cast<size_t>(call.inputs[0].tensor.shape[1]));
-  return static_cast<size_t>(workers) * kDotGemvRows * IntegerRows::RowBytes(shape);
+  return static_cast<size_t>(workers) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
 }
 
 template <class Format, LinearOp kOp>
@@ -529,11 +567,11 @@ void DotGemm(const OpCall& call, const Worker& worker) {
   const LinearJob job = MakeLinearJob(kOp, call);
   if (job.rows == 0) return;
   const GroupShape shape = ShapeOf<Format>(job.cols);
-  const IntegerRows x(shape, call.scratch);
+  const IntegerRows<Format> x(shape, call.scratch);
   const Range rows = Split(job.rows, worker, kDotTileRows);
   for (size_t m = rows.begin; m < rows.end; ++m) x.Quantize(job.x + m * job.cols, job.cols, m);
   worker.Barrier();
-  const size_t fit = kDotActivationBytes / IntegerRows::RowBytes(shape) / kDotTileRows;
+  const size_t fit = kDotActivationBytes / IntegerRows<Format>::RowBytes(shape) / kDotTileRows;
   const size_t at_once = std::max<size_t>(fit, 4) * kDotTileRows;
   const Range units = Split(job.units, worker);
   if (units.empty()) return;
@@ -545,7 +583,7 @@ void DotGemm(const OpCall& call, const Worker& worker) {
 template <class Format>
 size_t DotGemmScratch(const OpCall& call, int) {
   const GroupShape shape = ShapeOf<Format>(static_cast<size_t>(call.inputs[0].tensor.shape[1]));
-  return static_cast<size_t>(call.inputs[0].tensor.shape[0]) * IntegerRows::RowBytes(shape);
+  return static_cast<size_t>(call.inputs[0].tensor.shape[0]) * IntegerRows<Format>::RowBytes(shape);
 }
 
 template <class Format>
