@@ -34,6 +34,9 @@ struct Shape2 {
 };
 constexpr Shape2 kShapes[] = {{"135m", 576, 576, 192, 1536}, {"1b", 2048, 2048, 512, 8192}};
 
+// What many rows are held against.
+constexpr std::string_view kFp32 = "fp32 peak", kBf16 = "bf16 peak", kInt8 = "int8 peak";
+
 struct Options {
   std::string isa, op, kernel, shape;
   int64_t rows = 0;
@@ -50,6 +53,21 @@ void Fill(std::byte* data, size_t size, DType dtype, std::mt19937& random) {
   ConvertFromFloat(dtype, block.data(), static_cast<int64_t>(block.size()), bytes.data());
   for (size_t i = 0; i < size; i += bytes.size()) {
     std::memcpy(data + i, bytes.data(), std::min(bytes.size(), size - i));
+  }
+}
+
+// The same of integer weights: random panels of 16 rows, over again.
+void FillQuantized(const Weight& weight, std::byte* data, std::mt19937& random) {
+  std::normal_distribution<float> normal(0.0f, 0.05f);
+  const int64_t panels = std::min<int64_t>(weight.panels(), 4);
+  std::vector<float> block(static_cast<size_t>(panels * 16 * weight.cols));
+  for (float& value : block) value = normal(random);
+  Weight some = weight;
+  some.rows = panels * 16;
+  PackWeightRows(some, DType::kF32, block.data(), weight.cols, 0, some.rows, data);
+  for (int64_t p = panels; p < weight.panels(); ++p) {
+    std::memcpy(data + p * weight.stride, data + p % panels * weight.stride,
+                static_cast<size_t>(weight.stride));
   }
 }
 
@@ -74,8 +92,8 @@ void AddCall(Bench& bench, const CpuKernel& kernel, int64_t rows, int64_t in,
   auto call = std::make_unique<Call>();
   size_t size = 0;
   for (const int64_t out : outs) {
-    Weight weight = *kernel.weight_format == WeightFormat::kPanel16
-                        ? PlanPanel16(*kernel.weight_dtype, out, in)
+    Weight weight = *kernel.weight_format != WeightFormat::kDense
+                        ? PlanPacked(*kernel.weight_format, *kernel.weight_dtype, out, in)
                         : Weight{.dtype = *kernel.weight_dtype,
                                  .rows = out,
                                  .cols = in,
@@ -85,12 +103,14 @@ void AddCall(Bench& bench, const CpuKernel& kernel, int64_t rows, int64_t in,
     size += static_cast<size_t>(weight.size_bytes);
   }
   call->bytes = *AlignedBuffer::Allocate(size);
-  Fill(call->bytes.data(), size, *kernel.weight_dtype, random);
+  const bool integers = IsQuantized(*kernel.weight_format);
+  if (!integers) Fill(call->bytes.data(), size, *kernel.weight_dtype, random);
   call->inputs.push_back({.tensor = Tensor::Dense(DType::kF32, {rows, in}, bench.x.data())});
   std::byte* at = call->bytes.data();
   float* y = bench.y.as<float>();
   for (Weight& weight : call->weights) {
     weight.data = at;
+    if (integers) FillQuantized(weight, at, random);
     at += weight.size_bytes;
     call->inputs.push_back({.weight = &weight});
     call->inputs.push_back({});
@@ -165,8 +185,13 @@ double Median(std::vector<double> values) {
 void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Options& options,
             RoofProbe& probe, ThreadPool& pool) {
   const bool memory = rows <= 16;
+  const bool integers =
+      IsQuantized(*kernel.weight_format) && kernel.name.find("_dot_") != std::string::npos;
+  const std::string_view peak = integers                           ? kInt8
+                                : kernel.compute_epsilon == 0x1p-7 ? kBf16
+                                                                   : kFp32;
   const Bench bench = MakeBench(
-      kernel, shape, rows, memory ? 4e8 : (getenv("WB") ? atof(getenv("WB")) : 3e7), pool.count());
+      kernel, shape, rows, getenv("WB") ? atof(getenv("WB")) : memory ? 4e8 : 3e7, pool.count());
   double bytes = 0, flops = 0;
   for (const auto& call : bench.calls) {
     bytes += call->weight_bytes;
@@ -175,9 +200,10 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   Seconds(bench, kernel, pool);
   std::vector<double> ratios, rates;
   for (int round = 0; round < options.rounds; ++round) {
-    const ProbeRate probed = memory                             ? probe.ReadStream(pool, 60)
-                             : kernel.compute_epsilon == 0x1p-7 ? probe.Bf16Peak(pool, 30)
-                                                                : probe.Fp32Peak(pool, 30);
+    const ProbeRate probed = memory       ? probe.ReadStream(pool, 60)
+                             : peak == kBf16 ? probe.Bf16Peak(pool, 30)
+                             : peak == kInt8 ? probe.Int8Peak(pool, 30)
+                                             : probe.Fp32Peak(pool, 30);
     const double roof = pool.count() == 1 ? probed.best : probed.median;
     const double seconds = Seconds(bench, kernel, pool);
     const double rate = memory ? bytes / seconds / 1e9 : flops / seconds / 1e12;
@@ -186,9 +212,7 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   }
   fmt::print("{:<44} {:<5} M={:<4} {:>8.3f} {} {:>6.3f} of the {}\n", kernel.name, shape.name, rows,
              Median(rates), memory ? "GB/s   " : "TFLOP/s", Median(ratios),
-             memory                             ? "read stream"
-             : kernel.compute_epsilon == 0x1p-7 ? "bf16 peak"
-                                                : "fp32 peak");
+             memory ? "read stream" : peak);
   std::fflush(stdout);
 }
 

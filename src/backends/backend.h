@@ -113,6 +113,8 @@ class Backend {
   virtual TuningSummary tuning() const { return {}; }
   // The format and type that this backend wants a weight in. `compiled` false: in place, dense.
   virtual WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const = 0;
+  // Whether Upload makes kInt8Panel16 and kInt4Panel16 and the linear operations multiply by them.
+  virtual bool HoldsQuantized() const { return false; }
   virtual std::unique_ptr<WeightStore> CreateWeights(int count) = 0;
   // Brings one weight in, one at a time: sources (joined by rows, transposed where the recipe says)
   // -> plan's format. Used in place where format, type and alignment allow and `in_place` is true.

@@ -11,6 +11,7 @@
 #include "engine/plan_builder.h"
 #include "engine/random_weights.h"
 #include "engine/weight_loader.h"
+#include "engine/weight_quantization.h"
 #include "engine/weight_sources.h"
 #include "fathom/machine.h"
 #include "optimizations/model_facts.h"
@@ -40,6 +41,7 @@ bool HasTokenizer(const std::string& folder) {
 int64_t CountParameters(const Graph& graph) {
   int64_t count = 0;
   for (const WeightRecipe& recipe : graph.weights) {
+    if (recipe.repeats) continue;
     count += recipe.role == WeightRole::kVector ? recipe.rows : recipe.rows * recipe.cols;
   }
   return count;
@@ -65,7 +67,7 @@ class ModelLoader {
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
     FATHOM_TRY(ReadTokenizer());
     state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
-    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_ASSIGN(Graph graph, BuildGraph());
     FATHOM_TRY(Optimize(graph, &state_->checkpoint));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
@@ -85,7 +87,7 @@ class ModelLoader {
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_TRY(CreateTheBackend());
-    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_ASSIGN(Graph graph, BuildGraph());
     FATHOM_TRY(Optimize(graph, nullptr));
     located_.resize(graph.weights.size());
     FATHOM_TRY(PlanWeights(std::move(graph)));
@@ -162,15 +164,23 @@ class ModelLoader {
     return Status::Ok();
   }
 
+  Result<Graph> BuildGraph() {
+    FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    if (quantization() != Quantization::kNone) SplitTiedHead(graph);
+    return graph;
+  }
+
+  Quantization quantization() const { return QuantizationOf(state_->options.dtype); }
+
   // The types in which the weights are held and the graph runs.
   Status PlanWeights(Graph graph) {
     EngineOptions& options = state_->options;
     FATHOM_ASSIGN(const DType dtype,
                   ResolveDType(options, state_->config, state_->checkpoint, notices_));
-    options.dtype = TorchName(dtype);
+    if (quantization() == Quantization::kNone) options.dtype = TorchName(dtype);
     state_->vocab_size = graph.vocab_size;
     FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
-    return Status::Ok();
+    return QuantizePlan(quantization(), *state_->backend, state_->plan, notices_);
   }
 
   // Row device_map.

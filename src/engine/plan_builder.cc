@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "engine/weight_quantization.h"
 #include "graph/keep_outputs.h"
 #include "graph/passes/passes.h"
 #include "optimizations/model_facts.h"
@@ -11,11 +12,13 @@ namespace fathom {
 
 Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& config,
                            const Checkpoint& checkpoint, NoticeSink* notices) {
-  if (options.dtype != "auto") {
+  const bool integers = QuantizationOf(options.dtype) != Quantization::kNone;
+  if (options.dtype != "auto" && !integers) {
     const auto dtype = DTypeFromTorch(options.dtype);
     if (dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16) return *dtype;
     return Status::Usage(
-        "--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16", options.dtype));
+        "--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16, int8, int4",
+                               options.dtype));
   }
   FATHOM_ASSIGN(const DType dtype, CheckpointDType(config, checkpoint));
   if (dtype != DType::kF64) return dtype;

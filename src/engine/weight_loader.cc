@@ -193,8 +193,9 @@ WeightForecast ForecastWeights(const Graph& graph, std::span<const WeightPlan> p
       forecast.owned_bytes += recipe.rows * BytesOf(DType::kF32);
     } else if (UsedInPlace(recipe, plans[i], located[i])) {
       forecast.mapped_bytes += source_bytes;
-    } else if (plans[i].format == WeightFormat::kPanel16) {
-      forecast.owned_bytes += PlanPanel16(plans[i].dtype, recipe.rows, recipe.cols).size_bytes;
+    } else if (plans[i].format != WeightFormat::kDense) {
+      forecast.owned_bytes +=
+          PlanPacked(plans[i].format, plans[i].dtype, recipe.rows, recipe.cols).size_bytes;
     } else {
       forecast.owned_bytes += recipe.rows * recipe.cols * BytesOf(plans[i].dtype);
     }

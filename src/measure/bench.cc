@@ -88,19 +88,23 @@ class Roof {
     return Roof(std::move(probe), info.threads, options.features);
   }
 
-  // The name of the roof that this phase and type run against.
-  std::string NameOf(const std::string& phase, DType dtype) const {
+  // The name of the roof that this phase and type run against; `integers`: the many-row products
+  // are of integers.
+  std::string NameOf(const std::string& phase, DType dtype, bool integers) const {
     if (phase == "decode") return "read_stream";
+    if (integers) return "int8_peak";
     const bool bf16_unit = features_.Has(CpuFeature::kAmxBf16) ||
                            features_.Has(CpuFeature::kAvx512Bf16) ||
                            features_.Has(CpuFeature::kBf16);
     return dtype == DType::kBF16 && bf16_unit ? "bf16_peak" : "fp32_peak";
   }
   static std::string UnitOf(const std::string& name) {
+    if (name == "int8_peak") return "TOP/s";
     return name == "read_stream" ? "GB/s" : "TFLOP/s";
   }
   double Probe(const std::string& name, double budget_ms) {
     if (name == "read_stream") return probe_.ReadStream(*pool_, budget_ms).median;
+    if (name == "int8_peak") return probe_.Int8Peak(*pool_, budget_ms).median;
     if (name == "bf16_peak") return probe_.Bf16Peak(*pool_, budget_ms).median;
     return probe_.Fp32Peak(*pool_, budget_ms).median;
   }
@@ -194,10 +198,17 @@ std::string HeadFormat(const Model& model) {
   std::string format;
   ForEachMatrix(model.graph(), [&](const OpNode& node, int weight) {
     if (node.outputs[0] != model.graph().logits) return;
-    const Weight& head = model.weights()->Get(weight);
-    format = fmt::format("{} {}", TorchName(head.dtype), FormatName(head.format));
+    format = DescribeWeight(model.weights()->Get(weight));
   });
   return format;
+}
+
+// Integer weights are multiplied as integers, or unpacked into floats: as the kernels have it.
+bool MultipliesIntegers(const Engine& engine) {
+  return std::ranges::any_of(engine.kernels(), [](const KernelChoice& choice) {
+    return choice.kernel.find("panel16_dot_gemm") != std::string::npos &&
+           choice.kernel.find("_int") != std::string::npos;
+  });
 }
 
 // Fills rates and fraction of `row` from rounds of `work`, each between two probes.
@@ -237,8 +248,11 @@ Result<BenchRow> BenchOne(Engine& engine, Roof& roof, const BenchOptions& option
   const Model& model = engine.model();
   std::mt19937_64 random(20261122);
   const bool prefill = row.phase == "prefill";
-  row.roof = roof.NameOf(row.phase, model.config().dtype.value_or(DType::kF32));
-  if (const auto dtype = DTypeFromTorch(row.dtype)) row.roof = roof.NameOf(row.phase, *dtype);
+  const bool integers = MultipliesIntegers(engine);
+  row.roof = roof.NameOf(row.phase, model.config().dtype.value_or(DType::kF32), integers);
+  if (const auto dtype = DTypeFromTorch(row.dtype)) {
+    row.roof = roof.NameOf(row.phase, *dtype, integers);
+  }
   row.roof_unit = Roof::UnitOf(row.roof);
   row.bytes_per_token = DecodeBytesPerToken(model, row.batch, row.context + 32);
   row.flops_per_token = PrefillFlopsPerToken(model, prefill ? row.context : 1);

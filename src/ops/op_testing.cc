@@ -150,10 +150,10 @@ struct OpTestData::Impl {
 Operand OpTestData::Impl::MakeMatrix(const std::vector<float>& values, const Shape& shape,
                                      const OpTestOptions& options) {
   auto weight = std::make_unique<Weight>();
-  if (options.weight_format == WeightFormat::kPanel16) {
-    *weight = PlanPanel16(options.weight_dtype, shape[0], shape[1]);
+  if (options.weight_format != WeightFormat::kDense) {
+    *weight = PlanPacked(options.weight_format, options.weight_dtype, shape[0], shape[1]);
     std::byte* data = Allocate(static_cast<size_t>(weight->size_bytes));
-    PackPanel16(*weight, DType::kF32, values.data(), shape[1], 0, shape[0], data);
+    PackWeightRows(*weight, DType::kF32, values.data(), shape[1], 0, shape[0], data);
     weight->data = data;
   } else {
     *weight = {

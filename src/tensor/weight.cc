@@ -1,9 +1,12 @@
 #include "tensor/weight.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
 #include "tensor/convert.h"
+#include "tensor/quantized_weight.h"
 
 namespace fathom {
 namespace {
@@ -123,11 +126,41 @@ void GatherUnits(const Unit* panel, int64_t r, int64_t unit, int64_t count, Unit
 
 }  // namespace
 
+int64_t Weight::payload_bytes() const {
+  switch (format) {
+    case WeightFormat::kInt8Panel16:
+      return rows * (cols + groups() * 2);
+    case WeightFormat::kInt4Panel16:
+      return rows * ((cols + 1) / 2 + groups() * 3);
+    default:
+      return rows * cols * BytesOf(dtype);
+  }
+}
+
 std::string_view FormatName(WeightFormat format) {
-  return format == WeightFormat::kDense ? "dense" : "panel16";
+  switch (format) {
+    case WeightFormat::kDense:
+      return "dense";
+    case WeightFormat::kPanel16:
+      return "panel16";
+    case WeightFormat::kInt8Panel16:
+      return "int8_panel16";
+    case WeightFormat::kInt4Panel16:
+      return "int4_panel16";
+  }
+  FATHOM_CHECK(false);
+}
+
+std::string DescribeWeight(const Weight& weight) {
+  if (!weight.quantized()) {
+    return fmt::format("{} {}", TorchName(weight.dtype), FormatName(weight.format));
+  }
+  const int bits = weight.format == WeightFormat::kInt8Panel16 ? 8 : 4;
+  return fmt::format("int{} panel16 group {}", bits, weight.group);
 }
 
 void ReadWeightRow(const Weight& weight, int64_t row, float* out) {
+  if (weight.quantized()) return ReadQuantizedRow(weight, row, out);
   const int64_t size = BytesOf(weight.dtype);
   const auto* bytes = static_cast<const std::byte*>(weight.data);
   if (weight.format == WeightFormat::kDense) {
@@ -164,6 +197,17 @@ void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
                 std::min(kRows, row_count - row),
                 static_cast<std::byte*>(destination) + (first_row + row) / kRows * panel_bytes);
   }
+}
+
+Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols) {
+  FATHOM_CHECK(format != WeightFormat::kDense);
+  return IsQuantized(format) ? PlanQuantized(format, rows, cols) : PlanPanel16(dtype, rows, cols);
+}
+
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
+              int64_t first_row, int64_t row_count, void* destination) {
+  const auto pack = weight.quantized() ? PackQuantized : PackPanel16;
+  pack(weight, source_dtype, source, source_stride, first_row, row_count, destination);
 }
 
 }  // namespace fathom

@@ -15,33 +15,46 @@
 //       (r / 16) * panel_stride + (c / 2) * 32 + (r % 16) * 2 + c % 2,
 //     panel_stride = 16 * cols_padded; cols_padded = cols rounded up to 32 (16-bit types) or 16
 //     (F32), rows up to 16; padding is zero.
+//
+//   kInt8Panel16, kInt4Panel16: panels of 16 rows of integers with a scale a group of columns:
+//     quantized_weight.h.
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "tensor/tensor.h"
 
 namespace fathom {
 
-enum class WeightFormat : uint8_t { kDense, kPanel16 };
+enum class WeightFormat : uint8_t { kDense, kPanel16, kInt8Panel16, kInt4Panel16 };
 
 struct Weight {
   WeightFormat format = WeightFormat::kDense;
-  DType dtype = DType::kF32;  // of the elements: F32, F16, BF16
-  int64_t rows = 0;           // out_features (vocab_size for an embedding)
-  int64_t cols = 0;           // in_features (hidden_size for an embedding)
-  int64_t stride = 0;         // kDense: elements from row to row; kPanel16: from panel to panel
+  // Of the elements: F32, F16, BF16; I8 for kInt8Panel16, U8 (two elements) for kInt4Panel16.
+  DType dtype = DType::kF32;
+  int64_t rows = 0;  // out_features (vocab_size for an embedding)
+  int64_t cols = 0;  // in_features (hidden_size for an embedding)
+  int64_t stride = 0;  // kDense: elements from row to row; else from panel to panel
+  int64_t group = 0;   // quantized formats: columns that share a scale
   const void* data = nullptr;
   int64_t size_bytes = 0;  // as held, padding included
   bool in_file = false;    // `data` lies in the mapping of a checkpoint, whose pages come back
 
   int64_t panels() const { return (rows + 15) / 16; }
   int64_t cols_padded() const { return stride / 16; }  // kPanel16
-  // What one pass over the matrix must read: elements without padding.
-  int64_t payload_bytes() const { return rows * cols * BytesOf(dtype); }
+  bool quantized() const { return group > 0; }
+  int64_t groups() const { return (cols + group - 1) / group; }  // quantized: of one row
+  // What one pass over the matrix must read: elements without padding, scales and zeros.
+  int64_t payload_bytes() const;
 };
 
 std::string_view FormatName(WeightFormat format);
+inline bool IsQuantized(WeightFormat format) {
+  return format == WeightFormat::kInt8Panel16 || format == WeightFormat::kInt4Panel16;
+}
+// "bfloat16 panel16", "int4 panel16 group 32".
+std::string DescribeWeight(const Weight& weight);
 
 // Columns [0, cols) of one row as float32, whatever the format.
 void ReadWeightRow(const Weight& weight, int64_t row, float* out);
@@ -54,5 +67,11 @@ Weight PlanPanel16(DType dtype, int64_t rows, int64_t cols);
 // differ. Fills the padding.
 void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
                  int64_t source_stride, int64_t first_row, int64_t row_count, void* destination);
+
+// Either of the above for any format that is packed (all but kDense); `dtype` is ignored where the
+// format says it.
+Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols);
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
+              int64_t first_row, int64_t row_count, void* destination);
 
 }  // namespace fathom

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <memory>
 #include <string>
@@ -13,6 +14,7 @@
 #include "base/thread_pool.h"
 #include "ops/op.h"
 #include "ops/op_testing.h"
+#include "tensor/quantized_weight.h"
 
 namespace fathom {
 namespace {
@@ -87,9 +89,11 @@ std::vector<OpTestOptions> OptionsOf(const CpuKernel& row) {
   options.cache_dtype = row.cache_dtype.value_or(DType::kF32);
   options.compute_epsilon = row.compute_epsilon;
   std::vector<OpTestOptions> all;
-  for (const WeightFormat format : {WeightFormat::kDense, WeightFormat::kPanel16}) {
+  for (const WeightFormat format : {WeightFormat::kDense, WeightFormat::kPanel16,
+                                    WeightFormat::kInt8Panel16, WeightFormat::kInt4Panel16}) {
     if (row.weight_format.value_or(format) != format) continue;
     if (!row.weight_dtype && format == WeightFormat::kPanel16) continue;  // no weights at all
+    if (!row.weight_format && IsQuantized(format)) continue;  // rows for any format: of floats
     options.weight_format = format;
     options.weight_offset = 0;
     all.push_back(options);
@@ -99,6 +103,82 @@ std::vector<OpTestOptions> OptionsOf(const CpuKernel& row) {
     }
   }
   return all;
+}
+
+// Activations that int8 holds exactly, with a scale of 1 in every group: the integer products then
+// differ from the reference by the rounding of their float32 sums alone, and are held to that.
+TEST(CpuKernelTable, IntegerProductsOfIntegersAreExact) {
+  int rows_run = 0;
+  for (const CpuKernel& row : CpuKernels()) {
+    if (row.name.find("_dot_") == std::string::npos || !IsQuantized(*row.weight_format)) continue;
+    if (!HostCpuFeatures().HasAll(row.features)) continue;
+    ++rows_run;
+    const OpRecord& record = GetOp(row.op);
+    for (const int64_t rows : {1, 3, 5, 16, 21}) {
+      if (row.max_rows > 0 && rows > row.max_rows) continue;
+      for (const int64_t in : {16, 48, 51, 96, 320, 576, 1030}) {
+        const OpTestCase test = LinearCase(std::string(row.op), rows, in, 53, true);
+        OpTestOptions options{.weight_format = *row.weight_format,
+                              .weight_dtype = *row.weight_dtype};
+        const int64_t group = QuantizationGroup(*row.weight_format, in);
+        const auto fill = [&](const OpCall& call) {
+          auto* x = call.inputs[0].tensor.as<float>();
+          for (int64_t i = 0; i < rows * in; ++i) {
+            const int64_t column = i % in % group;
+            x[i] = static_cast<float>(column == 0 ? (i % 2 == 0 ? 127 : -127)
+                                                  : (i * 7919 + i / 3) % 255 - 127);
+          }
+        };
+        OpTestData wanted(record, test, options), found(record, test, options);
+        fill(wanted.call());
+        fill(found.call());
+        record.reference(wanted.call());
+        RunRow(row, found.call(), 2);
+        for (size_t o = 0; o < wanted.outputs().size(); ++o) {
+          const Tensor& y = wanted.outputs()[o].tensor;
+          std::vector<float> bounds(static_cast<size_t>(y.shape.elements()));
+          std::vector<Tensor> views;
+          for (size_t k = 0; k < wanted.outputs().size(); ++k) {
+            views.push_back(Tensor::Dense(DType::kF32, wanted.outputs()[k].tensor.shape,
+                                          k == o ? bounds.data() : nullptr));
+          }
+          std::vector<std::vector<float>> others(views.size());
+          for (size_t k = 0; k < views.size(); ++k) {
+            if (k == o) continue;
+            others[k].resize(static_cast<size_t>(views[k].shape.elements()));
+            views[k].data = others[k].data();
+          }
+          record.magnitudes(wanted.call(), views);
+          for (int64_t i = 0; i < y.shape.elements(); ++i) {
+            const float a = y.as<float>()[i], b = found.outputs()[o].tensor.as<float>()[i];
+            ASSERT_LE(std::abs(a - b), record.tolerance_ulps * 0x1p-23 * bounds[i])
+                << row.name << " " << rows << " x " << in << ": " << b << " should be " << a;
+          }
+        }
+      }
+    }
+  }
+  if (rows_run == 0) GTEST_SKIP() << "this CPU has no instruction set with integer products";
+}
+
+// What is not finite must not become a number on its way through integers.
+TEST(CpuKernelTable, IntegerProductsKeepNaN) {
+  for (const CpuKernel& row : CpuKernels()) {
+    if (row.op != "linear" || row.name.find("_dot_") == std::string::npos) continue;
+    if (!IsQuantized(*row.weight_format) || !HostCpuFeatures().HasAll(row.features)) continue;
+    for (const float value : {NAN, -NAN, INFINITY, -INFINITY}) {
+      const OpTestCase test = LinearCase("linear", 2, 160, 20, false);
+      OpTestData data(GetOp("linear"), test,
+                      {.weight_format = *row.weight_format, .weight_dtype = *row.weight_dtype});
+      data.call().inputs[0].tensor.row<float>(1)[100] = value;
+      RunRow(row, data.call(), 1);
+      const Tensor& y = data.outputs()[0].tensor;
+      for (int64_t o = 0; o < 20; ++o) {
+        EXPECT_TRUE(std::isfinite(y.row<float>(0)[o])) << row.name;
+        EXPECT_FALSE(std::isfinite(y.row<float>(1)[o])) << row.name << " of " << value;
+      }
+    }
+  }
 }
 
 class CpuKernelTest : public testing::TestWithParam<size_t> {};

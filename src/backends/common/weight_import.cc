@@ -147,15 +147,17 @@ Result<HeldWeight> ImportWeight(const WeightRecipe& recipe, const WeightPlan& pl
   const WeightFormat format = vector ? WeightFormat::kDense : plan.format;
   HeldWeight held;
   Weight& weight = held.weight;
-  if (format == WeightFormat::kPanel16) {
-    weight = PlanPanel16(dtype, rows.rows(), rows.cols());
+  if (format != WeightFormat::kDense) {
+    weight = PlanPacked(format, dtype, rows.rows(), rows.cols());
     FATHOM_ASSIGN(held.buffer, AlignedBuffer::Allocate(static_cast<size_t>(weight.size_bytes)));
     weight.data = held.buffer.data();
-    std::vector<std::byte> panel(16 * rows.cols() * BytesOf(dtype));
+    // Integers are made from the file's own values.
+    const DType read = IsQuantized(format) ? DType::kF32 : dtype;
+    std::vector<std::byte> panel(16 * rows.cols() * BytesOf(read));
     for (int64_t first = 0; first < rows.rows(); first += 16) {
       const int64_t count = std::min<int64_t>(16, rows.rows() - first);
-      rows.Read(first, count, dtype, panel.data(), rows.cols());
-      PackPanel16(weight, dtype, panel.data(), rows.cols(), first, count, held.buffer.data());
+      rows.Read(first, count, read, panel.data(), rows.cols());
+      PackWeightRows(weight, read, panel.data(), rows.cols(), first, count, held.buffer.data());
     }
     return held;
   }

@@ -45,6 +45,8 @@ class CpuBackend final : public Backend {
             supported ? dtype : DType::kF32};
   }
 
+  bool HoldsQuantized() const override { return true; }
+
   std::unique_ptr<WeightStore> CreateWeights(int count) override {
     return std::make_unique<HostWeights>(count);
   }
@@ -76,13 +78,15 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
                                     std::span<const WeightSource> sources) {
   FATHOM_ASSIGN(const SourceRows rows, SourceRows::Create(recipe, sources));
   HeldWeight held;
-  held.weight = PlanPanel16(plan.dtype, rows.rows(), rows.cols());
+  held.weight = PlanPacked(plan.format, plan.dtype, rows.rows(), rows.cols());
   FATHOM_ASSIGN(held.buffer, AlignedBuffer::Allocate(static_cast<size_t>(held.weight.size_bytes)));
   held.weight.data = held.buffer.data();
   int64_t source_stride = 0;
   // Rows that lie as they are packed need no copy between.
   const void* in_place = rows.InPlace(1, &source_stride);
-  const DType dtype = in_place != nullptr ? rows.dtype() : plan.dtype;
+  // Integers are made from the file's own values.
+  const DType copied = IsQuantized(plan.format) ? DType::kF32 : plan.dtype;
+  const DType dtype = in_place != nullptr ? rows.dtype() : copied;
   const int64_t row_bytes = rows.cols() * BytesOf(dtype);
   const size_t grain = 16 * kPackPanels;
   pool_->Run([&](const Worker& worker) {
@@ -98,7 +102,7 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
         source_stride = rows.cols();
         rows.Read(first, count, dtype, copy.data(), rows.cols());
       }
-      PackPanel16(held.weight, dtype, from, source_stride, first, count, held.buffer.data());
+      PackWeightRows(held.weight, dtype, from, source_stride, first, count, held.buffer.data());
       if (in_place != nullptr && sources[0].consumed) {
         sources[0].consumed(from, static_cast<size_t>(count * row_bytes));
       }
@@ -111,7 +115,7 @@ Status CpuBackend::Upload(WeightStore& store, int index, const WeightRecipe& rec
                           const WeightPlan& plan, std::span<const WeightSource> sources,
                           bool in_place) {
   auto& weights = static_cast<HostWeights&>(store);
-  if (recipe.role != WeightRole::kVector && plan.format == WeightFormat::kPanel16) {
+  if (recipe.role != WeightRole::kVector && plan.format != WeightFormat::kDense) {
     FATHOM_ASSIGN(HeldWeight held, Pack(recipe, plan, sources));
     weights.Set(index, std::move(held));
     return Status::Ok();

@@ -23,6 +23,7 @@ std::span<const CpuKernel> CpuKernels() {
     AddLookupKernels(rows);
     AddLinearDenseKernels(rows);
     AddLinearPanel16Kernels(rows);
+    AddLinearQuantizedKernels(rows);
     AddAttentionKernels(rows);
     AddAttentionEagerKernels(rows);
 #if defined(__x86_64__)

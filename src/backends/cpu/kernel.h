@@ -76,6 +76,7 @@ void AddRotaryKernels(CpuKernelTable& table);
 void AddLookupKernels(CpuKernelTable& table);
 void AddLinearDenseKernels(CpuKernelTable& table);
 void AddLinearPanel16Kernels(CpuKernelTable& table);
+void AddLinearQuantizedKernels(CpuKernelTable& table);
 void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table);
 void AddLinearBf16Panel16AmxKernels(CpuKernelTable& table);
 void AddAttentionKernels(CpuKernelTable& table);

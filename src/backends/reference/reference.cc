@@ -63,6 +63,9 @@ class ReferenceBackend final : public Backend {
     return {.format = WeightFormat::kDense, .dtype = DType::kF32};
   }
 
+  // Read row by row as float32, which is exact.
+  bool HoldsQuantized() const override { return true; }
+
   std::unique_ptr<WeightStore> CreateWeights(int count) override {
     return std::make_unique<HostWeights>(count);
   }

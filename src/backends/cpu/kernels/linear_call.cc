@@ -19,6 +19,7 @@ LinearPanel PanelOf(const LinearPart& part, size_t panel, float* y, int64_t y_st
   const size_t row = panel * kPanelRows;
   return {.data = static_cast<const std::byte*>(weight.data) +
                   static_cast<int64_t>(panel) * weight.stride * BytesOf(weight.dtype),
+          .weight = part.weight,
           .bias = part.bias == nullptr ? nullptr : part.bias + row,
           .y = y + row,
           .y_stride = static_cast<size_t>(y_stride),

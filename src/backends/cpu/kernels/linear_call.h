@@ -46,6 +46,7 @@ bool AcceptsLinearParts(const OpCall& call);
 
 struct LinearPanel {
   const std::byte* data = nullptr;
+  const Weight* weight = nullptr;
   const float* bias = nullptr;  // of the panel's first row, or null
   float* y = nullptr;           // y[0, first row of the panel]
   size_t y_stride = 0;

@@ -1,0 +1,214 @@
+#include "tensor/quantized_weight.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "tensor/convert.h"
+
+namespace fathom {
+namespace {
+
+constexpr int64_t kRows = 16;  // of a panel
+constexpr int64_t kMaxGroup = 64;
+constexpr std::array<int64_t, 3> kInt8Groups = {64, 32, 16};
+constexpr std::array<int64_t, 2> kInt4Groups = {32, 16};
+// What is left of either end of an int4 group's range.
+constexpr std::array<float, 5> kShrinks = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f};
+constexpr uint16_t kNaN = 0x7FC0;
+
+bool IsInt8(const Weight& weight) { return weight.format == WeightFormat::kInt8Panel16; }
+
+// To the nearest integer, ties to even, for |value| < 2^22: plain additions, which every compiler
+// turns into vectors.
+inline float RoundEven(float value) { return (value + 0x1.8p23f) - 0x1.8p23f; }
+
+uint16_t BF16RoundedUp(float value) {
+  return static_cast<uint16_t>((std::bit_cast<uint32_t>(value) + 0xFFFF) >> 16);
+}
+
+bool AllFinite(const float* values, int64_t count) {
+  float sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += values[i] * 0.0f;
+  return sum == 0;
+}
+
+// The integers of one scale and zero; returns the squared error in units of the scale, which neither
+// overflows nor vanishes. Eight partial sums, as vectors
+// have them on every machine: the same choice everywhere.
+float TryInt4(const float* values, int64_t count, float scale, float zero, float* q) {
+  const float inverse = 1.0f / scale;
+  float errors[8] = {};
+  const auto take = [&](int64_t i, int64_t k) {
+    const float wanted = values[i] * inverse + zero;
+    const float rounded = RoundEven(wanted);
+    const float low = rounded < 0.0f ? 0.0f : rounded;
+    q[i] = low > 15.0f ? 15.0f : low;
+    const float error = wanted - q[i];
+    errors[k] += error * error;
+  };
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (int64_t k = 0; k < 8; ++k) take(i + k, k);
+  }
+  for (int64_t k = 0; i + k < count; ++k) take(i + k, k);
+  return ((errors[0] + errors[4]) + (errors[2] + errors[6])) +
+         ((errors[1] + errors[5]) + (errors[3] + errors[7]));
+}
+
+// Quantized groups of 16 rows -> their place in a panel.
+struct PanelWriter {
+  const Weight& weight;
+  std::byte* panel;
+
+  void WriteInt8(int64_t row, int64_t group, const float* values, int64_t count) const {
+    int8_t q[kMaxGroup] = {};
+    uint16_t scale = 0;
+    QuantizeInt8Group(values, count, q, &scale);
+    std::byte* to = panel + group * weight.group * kRows + row * 4;
+    for (int64_t c = 0; c < weight.group; c += 4) std::memcpy(to + c * kRows, q + c, 4);
+    WriteScale(row, group, scale);
+  }
+  void WriteInt4(int64_t row, int64_t group, const float* values, int64_t count) const {
+    uint8_t q[kMaxGroup] = {};
+    uint16_t scale = 0;
+    uint8_t zero = 0;
+    QuantizeInt4Group(values, count, q, &scale, &zero);
+    std::byte* to = panel + group * weight.group * (kRows / 2) + row * 4;
+    for (int64_t c = 0; c < weight.group; c += 8) {
+      for (int64_t i = 0; i < 4; ++i) {
+        to[c / 8 * 64 + i] = static_cast<std::byte>(q[c + i] | q[c + 4 + i] << 4);
+      }
+    }
+    WriteScale(row, group, scale);
+    panel[ZerosOffset(weight) + group * kRows + row] = static_cast<std::byte>(zero);
+  }
+  void WriteScale(int64_t row, int64_t group, uint16_t scale) const {
+    std::memcpy(panel + ScalesOffset(weight) + (group * kRows + row) * 2, &scale, 2);
+  }
+};
+
+}  // namespace
+
+int64_t PreferredGroup(WeightFormat format) {
+  return format == WeightFormat::kInt8Panel16 ? kInt8Groups[0] : kInt4Groups[0];
+}
+
+int64_t QuantizationGroup(WeightFormat format, int64_t cols) {
+  const auto largest = [&](const auto& groups) {
+    const auto* found = std::ranges::find_if(groups, [&](int64_t g) { return cols % g == 0; });
+    return found == groups.end() ? groups[0] : *found;
+  };
+  return format == WeightFormat::kInt8Panel16 ? largest(kInt8Groups) : largest(kInt4Groups);
+}
+
+Weight PlanQuantized(WeightFormat format, int64_t rows, int64_t cols) {
+  const bool int8 = format == WeightFormat::kInt8Panel16;
+  Weight weight{.format = format, .rows = rows, .cols = cols};
+  weight.dtype = int8 ? DType::kI8 : DType::kU8;
+  weight.group = QuantizationGroup(format, cols);
+  const int64_t end = ZerosOffset(weight) + (int8 ? 0 : weight.groups() * kRows);
+  weight.stride = (end + 63) / 64 * 64;
+  weight.size_bytes = weight.panels() * weight.stride;
+  return weight;
+}
+
+void QuantizeInt8Group(const float* values, int64_t count, int8_t* q, uint16_t* scale) {
+  std::memset(q, 0, static_cast<size_t>(count));
+  *scale = kNaN;
+  if (!AllFinite(values, count)) return;
+  float largest = 0;
+  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(values[i]));
+  *scale = BF16RoundedUp(largest / 127.0f);
+  if (BF16ToFloat(*scale) < kSmallestScale) *scale = 0;
+  if (*scale == 0) return;
+  const float inverse = 1.0f / BF16ToFloat(*scale);
+  for (int64_t i = 0; i < count; ++i) {
+    q[i] = static_cast<int8_t>(static_cast<int>(RoundEven(values[i] * inverse)));
+  }
+}
+
+void QuantizeInt4Group(const float* values, int64_t count, uint8_t* q, uint16_t* scale,
+                       uint8_t* zero) {
+  std::memset(q, 0, static_cast<size_t>(count));
+  *zero = 0;
+  *scale = kNaN;
+  if (!AllFinite(values, count)) return;
+  *scale = 0;
+  float low = 0, high = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    low = std::min(low, values[i]);
+    high = std::max(high, values[i]);
+  }
+  float best = INFINITY;
+  float widest = 0;  // the scale of the whole range
+  float chosen[kMaxGroup];
+  for (const float low_share : kShrinks) {
+    for (const float high_share : kShrinks) {
+      const float bottom = low * low_share;
+      const uint16_t bits = FloatToBF16(high * high_share / 15.0f - bottom / 15.0f);
+      const float step = BF16ToFloat(bits);
+      if (!(step >= kSmallestScale)) continue;
+      if (widest == 0) widest = step;
+      const float share = step / widest;
+      const float point = std::min(RoundEven(-bottom * (1.0f / step) * 16.0f), 255.0f);
+      float found[kMaxGroup];
+      const float error = TryInt4(values, count, step, point * 0.0625f, found) * share * share;
+      if (!(error < best)) continue;
+      best = error;
+      *scale = bits;
+      *zero = static_cast<uint8_t>(point);
+      std::memcpy(chosen, found, sizeof(chosen));
+    }
+  }
+  if (*scale == 0) return;
+  for (int64_t i = 0; i < count; ++i) q[i] = static_cast<uint8_t>(chosen[i]);
+}
+
+void PackQuantized(const Weight& weight, DType source_dtype, const void* source,
+                   int64_t source_stride, int64_t first_row, int64_t row_count, void* destination) {
+  FATHOM_CHECK(first_row % kRows == 0);
+  const int64_t size = BytesOf(source_dtype);
+  const auto* from = static_cast<const std::byte*>(source);
+  auto* to = static_cast<std::byte*>(destination);
+  float values[kMaxGroup];
+  for (int64_t r = 0; r < row_count; ++r) {
+    const int64_t row = first_row + r;
+    const PanelWriter writer{weight, to + row / kRows * weight.stride};
+    if (row % kRows == 0) std::memset(writer.panel, 0, static_cast<size_t>(weight.stride));
+    for (int64_t group = 0; group < weight.groups(); ++group) {
+      const int64_t first = group * weight.group;
+      const int64_t count = std::min(weight.group, weight.cols - first);
+      ConvertToFloat(source_dtype, from + (r * source_stride + first) * size, count, values);
+      if (IsInt8(weight)) {
+        writer.WriteInt8(row % kRows, group, values, count);
+      } else {
+        writer.WriteInt4(row % kRows, group, values, count);
+      }
+    }
+  }
+}
+
+void ReadQuantizedRow(const Weight& weight, int64_t row, float* out) {
+  const auto* panel = static_cast<const std::byte*>(weight.data) + row / kRows * weight.stride;
+  const int64_t r = row % kRows;
+  for (int64_t c = 0; c < weight.cols; ++c) {
+    const int64_t scale_index = c / weight.group * kRows + r;
+    uint16_t bits = 0;
+    std::memcpy(&bits, panel + ScalesOffset(weight) + scale_index * 2, 2);
+    const float scale = BF16ToFloat(bits);
+    if (IsInt8(weight)) {
+      out[c] = scale * static_cast<float>(static_cast<int8_t>(panel[c / 4 * 64 + r * 4 + c % 4]));
+      continue;
+    }
+    const auto pair = static_cast<unsigned>(panel[c / 8 * 64 + r * 4 + c % 4]);
+    const unsigned q = c % 8 < 4 ? pair & 15 : pair >> 4;
+    const auto zero = static_cast<unsigned>(panel[ZerosOffset(weight) + scale_index]);
+    out[c] = scale * (static_cast<float>(q) - static_cast<float>(zero) * 0.0625f);
+  }
+}
+
+}  // namespace fathom
