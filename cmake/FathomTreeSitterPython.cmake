@@ -2,7 +2,7 @@
 #
 # The runtime is Debian's libtree-sitter-dev (0.20.7, ABI 13 and 14); the grammar's two C files
 # and the headers they include come from the Python package index by version and checksum, into the
-# build folder, once. tools/fetch_sdist.py says which index is asked and where the archives are kept.
+# build folder, once. tools/fetch_sdist.py says which index is asked and where archives are kept.
 function(fathom_tree_sitter_python target)
   set(folder ${CMAKE_BINARY_DIR}/tree-sitter-python)
   find_package(Python3 COMPONENTS Interpreter REQUIRED)
