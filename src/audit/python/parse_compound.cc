@@ -100,10 +100,13 @@ void SyntaxParser::Async() {
   }
 }
 
-// At `except`; *star: whether it is `except*`.
-bool SyntaxParser::ExceptBlock(bool* star) {
+// At `except`, the first of its `try` or a later one; *star: whether they are `except*`.
+bool SyntaxParser::ExceptBlock(bool first, bool* star) {
+  const int begin = Peek().line;
   if (!Take("except")) return false;
-  *star = Take("*");
+  const bool has_star = Take("*");
+  const bool mixed = !first && has_star != *star;
+  *star = has_star;
   if (!Is(":") || *star) {
     if (IsKind(TokenKind::kNewline)) RaiseAtLast("expected ':'");
     const int line = Peek().line;
@@ -111,6 +114,7 @@ bool SyntaxParser::ExceptBlock(bool* star) {
     if (Is(",")) Raise(line, "multiple exception types must be parenthesized");
     if (Take("as")) (void)TakeName();
   }
+  if (mixed && Is(":")) Raise(begin, "'except' and 'except*' on the same 'try'");
   Block("'except'");
   return true;
 }
@@ -123,17 +127,12 @@ void SyntaxParser::Try() {
     Block("'finally'");
     return;
   }
-  bool first_star = false;
   bool star = false;
-  if (!ExceptBlock(&first_star)) {
+  if (!ExceptBlock(true, &star)) {
     RaiseAtLast("expected 'except' or 'finally' block");
     return;
   }
-  while (good() && ExceptBlock(&star)) {
-    if (star != first_star) {
-      RaiseAtLast("cannot have both 'except' and 'except*' on the same 'try'");
-    }
-  }
+  while (good() && ExceptBlock(false, &star)) continue;
   if (Take("else")) Block("'else'");
   if (Take("finally")) Block("'finally'");
 }
@@ -185,7 +184,7 @@ void SyntaxParser::Function() {
 void SyntaxParser::Class() {
   (void)Expect("class");
   (void)TakeName();
-  if (Take("(")) Arguments();
+  if (Take("(")) Arguments(true);
   Block("class definition");
 }
 

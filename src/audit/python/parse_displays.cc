@@ -23,6 +23,17 @@ void SyntaxParser::Elements(std::string_view close, NodeId first, NodeId sequenc
   (void)Expect(close);
 }
 
+// The first element of a display: what it unpacks counts as an expression that may lack its comma.
+SyntaxParser::NodeId SyntaxParser::FirstElement() {
+  const size_t begin = position_;
+  const NodeId node = StarNamedExpression();
+  if (good() && At(node).kind == Kind::kStarred) {
+    disjunction_begin_ = begin + 1;
+    disjunction_end_ = position_;
+  }
+  return node;
+}
+
 SyntaxParser::NodeId SyntaxParser::Group() {
   const size_t begin = position_;
   (void)Expect("(");
@@ -47,7 +58,7 @@ SyntaxParser::NodeId SyntaxParser::Group() {
     Fail();
     return kNoNode;
   }
-  const NodeId first = StarNamedExpression();
+  const NodeId first = FirstElement();
   if (!good()) return first;
   if (StartsComprehension()) {
     if (At(first).kind == Kind::kStarred && !At(first).parentheses) {
@@ -78,7 +89,7 @@ SyntaxParser::NodeId SyntaxParser::ListDisplay() {
   (void)Expect("[");
   const NodeId list = Make(Kind::kList, begin);
   if (Take("]")) return list;
-  const NodeId first = StarNamedExpression();
+  const NodeId first = FirstElement();
   if (!good()) return list;
   if (StartsComprehension()) {
     if (At(first).kind == Kind::kStarred) {
@@ -139,7 +150,7 @@ SyntaxParser::NodeId SyntaxParser::BraceDisplay() {
   }
   NodeId first = kNoNode;
   if (Is("*") || (IsKind(TokenKind::kName) && Is(":=", 1))) {
-    first = StarNamedExpression();
+    first = FirstElement();
   } else {
     first = Expression();
     if (good() && Is(":")) {
@@ -152,7 +163,7 @@ SyntaxParser::NodeId SyntaxParser::BraceDisplay() {
       }
       return Make(Kind::kDict, begin);
     }
-    if (Is("=")) Raise(LineOf(first), "invalid syntax, perhaps '==' or ':=' is meant");
+    if (Is("=")) AssignedExpression(first);
   }
   if (!good()) return first;
   if (StartsComprehension()) {

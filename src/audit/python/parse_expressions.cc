@@ -51,8 +51,24 @@ SyntaxParser::NodeId SyntaxParser::NamedExpression() {
   }
   const NodeId node = Expression();
   if (Is(":=")) Raise(LineOf(node), "an assignment expression needs a name");
-  if (Is("=")) Raise(LineOf(node), "invalid syntax, perhaps '==' or ':=' is meant");
+  if (Is("=")) AssignedExpression(node);
   return node;
+}
+
+// At "=" where an expression cannot be assigned to: a comparison that lacks its second "=", or no
+// more than a stray sign.
+void SyntaxParser::AssignedExpression(NodeId node) {
+  const int line = LineOf(node);
+  const size_t looked_at = tokens_.size();
+  const Mark mark = Begin();
+  Advance();
+  (void)Operators(true);
+  const bool value = good() && !Is("=") && !Is(":=") && good();
+  Rewind(mark);
+  if (value) Raise(line, "invalid syntax, perhaps '==' or ':=' is meant");
+  if (!good()) return;
+  Fail();
+  furthest_ = looked_at - 1;
 }
 
 // expression: conditional chains are a loop, so that their length costs no stack.
@@ -112,7 +128,11 @@ bool SyntaxParser::TakeOperator(bool bitwise_only, bool* allows_not, Kind* kind)
   const bool compare = std::find(kCompare.begin(), kCompare.end(), word) != kCompare.end();
   if (!compare && word != "not" && word != "is") return false;
   Advance();
-  if (word == "not") (void)Expect("in");
+  if (word == "not" && !Is("in")) {
+    Fail();
+    return true;
+  }
+  if (word == "not") Advance();
   if (word == "is") (void)Take("not");
   *kind = Kind::kComparison;
   return true;
@@ -134,8 +154,13 @@ SyntaxParser::NodeId SyntaxParser::Operators(bool bitwise_only) {
     }
     node = AwaitPrimary();
     if (!good()) return node;
+    const size_t after = position_;
     if (!TakeOperator(bitwise_only, &allows_not, &kind)) break;
     plain = false;
+    if (!good()) {  // `a not b`: `not b` may be what was meant to come next
+      disjunction_begin_ = begin;
+      disjunction_end_ = after;
+    }
   } while (good());
   return plain ? node : Make(kind, begin);
 }
@@ -154,7 +179,7 @@ SyntaxParser::NodeId SyntaxParser::Primary() {
     if (Take(".")) {
       if (TakeName()) node = Make(Kind::kAttribute, begin);
     } else if (Take("(")) {
-      Arguments();
+      Arguments(false);
       node = Make(Kind::kCall, begin);
     } else if (Take("[")) {
       Slices();
@@ -253,8 +278,8 @@ SyntaxParser::NodeId SyntaxParser::Lambda() {
 }
 
 // After "(": arguments and ")".
-void SyntaxParser::Arguments() {
-  ArgumentState state = {.first_token = position_};
+void SyntaxParser::Arguments(bool of_class) {
+  ArgumentState state = {.of_class = of_class};
   while (good() && !Take(")")) {
     Argument(state);
     ++state.count;
@@ -273,20 +298,16 @@ void SyntaxParser::Argument(ArgumentState& state) {
   }
   if (Is("*")) {
     if (state.unpacking) {
-      Raise(LineOfToken(state.first_token),
-            "iterable argument unpacking follows keyword argument unpacking");
+      RaiseAtLast("iterable argument unpacking follows keyword argument unpacking");
     }
     Advance();
     (void)Expression();
     return;
   }
   const PythonToken first = Peek();
-  if ((first.kind == TokenKind::kName || first.kind == TokenKind::kKeyword) && Is("=", 1)) {
-    if (first.kind == TokenKind::kKeyword) {
-      if (Is("True") || Is("False") || Is("None")) Raise(first.line, "cannot assign to a constant");
-      Fail();
-      return;
-    }
+  const bool constant = Is("True") || Is("False") || Is("None");
+  if ((first.kind == TokenKind::kName || constant) && Is("=", 1)) {
+    if (constant) Raise(first.line, "cannot assign to a constant");
     position_ += 2;
     (void)Expression();
     if (StartsComprehension()) {
@@ -312,7 +333,7 @@ void SyntaxParser::PositionalArgument(ArgumentState& state) {
   if (good() && StartsComprehension()) {
     ForIfClauses();
     if (!good()) return;
-    if (state.count > 0 || !Is(")")) {
+    if (state.count > 0 || !Is(")") || state.of_class) {
       if (state.count > 0 || Is(",")) Raise(line, "a generator expression must be parenthesized");
       Fail();
     }
@@ -384,7 +405,7 @@ void SyntaxParser::Parameter(ParameterState& state, std::string_view close) {
     if (Is(")") || Is(",")) Raise(LineOfToken(position_ - 1), "expected default value expression");
     (void)Expression();
     state.default_seen = true;
-  } else if (state.default_seen && !state.star) {
+  } else if (state.default_seen && !state.star && (Is(",") || Is(close))) {
     Raise(token.line, "non-default argument follows default argument");
   }
 }

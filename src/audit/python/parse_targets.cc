@@ -106,6 +106,7 @@ void SyntaxParser::ForTargets() {
     disjunction_begin_ = star ? begin + 1 : begin;
     disjunction_end_ = position_;
     if (!Is("in") && !Is(",")) {
+      if (!StartsExpression()) (void)CheckTarget(target, TargetUse::kAssign);
       Fail();
       return;
     }

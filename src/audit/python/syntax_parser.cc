@@ -145,7 +145,10 @@ void SyntaxParser::Rewind(Mark mark) {
 
 // CPython: two expressions side by side inside brackets, the first of which is to blame.
 bool SyntaxParser::MissingComma() {
-  if (disjunction_end_ != furthest_ || disjunction_end_ <= disjunction_begin_) return false;
+  if (disjunction_end_ <= disjunction_begin_) return false;
+  const bool before_not =
+      disjunction_end_ + 1 == furthest_ && TextOf(tokens_[disjunction_end_]) == "not";
+  if (disjunction_end_ != furthest_ && !before_not) return false;
   const PythonToken& first = tokens_[disjunction_begin_];
   if (first.kind == TokenKind::kName) {
     const std::string_view name = TextOf(first);
@@ -157,7 +160,7 @@ bool SyntaxParser::MissingComma() {
   }
   const size_t begin = disjunction_begin_;
   failed_ = false;
-  position_ = furthest_;
+  position_ = disjunction_end_;
   if (!StartsExpression()) return false;
   ++tries_;
   (void)Expression();

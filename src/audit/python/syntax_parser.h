@@ -113,6 +113,7 @@ class SyntaxParser {
   NodeId StarExpressions();
   NodeId StarExpression();
   NodeId NamedExpression();
+  void AssignedExpression(NodeId node);
   NodeId StarNamedExpression();
   NodeId Expression();
   NodeId Operators(bool bitwise_only);
@@ -122,6 +123,7 @@ class SyntaxParser {
   NodeId Atom();
   NodeId Strings();
   NodeId Group();
+  NodeId FirstElement();
   NodeId ListDisplay();
   NodeId BraceDisplay();
   void DictRest();
@@ -131,9 +133,9 @@ class SyntaxParser {
   void ForIfClauses();
   NodeId Lambda();
   NodeId Yield();
-  void Arguments();
+  void Arguments(bool of_class);
   struct ArgumentState {
-    size_t first_token = 0;
+    bool of_class = false;  // bases of a class: no bare generator
     int count = 0;
     bool keyword = false;
     bool unpacking = false;
@@ -185,7 +187,7 @@ class SyntaxParser {
   void While();
   void For();
   void Try();
-  bool ExceptBlock(bool* star);
+  bool ExceptBlock(bool first, bool* star);
   void With();
   bool WithItems(bool parentheses);
   void Function();

@@ -277,9 +277,11 @@ bool Tokenizer::NumberError(std::string reason) {
 bool Tokenizer::EndNumber(std::string_view kind) {
   const int c = At(at_);
   for (std::string_view word : {"and", "else", "for", "if", "in", "is", "not", "or"}) {
-    if (text_.substr(at_, word.size()) == word) return true;
+    if (text_.substr(at_, word.size()) != word) continue;
+    const int after = At(at_ + word.size());
+    if (word[0] == 'i' || !(IsNameByte(after) || IsDigit(after))) return true;
   }
-  if (!IsNameByte(c) && !IsDigit(c)) return true;
+  if (c >= 0x80 || (!IsNameByte(c) && !IsDigit(c))) return true;
   return NumberError(fmt::format("invalid {} literal", kind));
 }
 
