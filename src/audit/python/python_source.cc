@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "audit/python/notebook.h"
 #include "audit/python/source_text.h"
 #include "audit/python/syntax_check.h"
 #include "base/mapped_file.h"
@@ -22,6 +23,15 @@ struct PythonSource::State {
   std::unique_ptr<TSTree, void (*)(TSTree*)> tree = {nullptr, ts_tree_delete};
   std::optional<SyntaxError> error;
   std::vector<Comment> comments;
+  bool notebook = false;
+  std::vector<NotebookLine> cell_lines;  // of a notebook: one a line of source.text
+
+  Status ReadScript();
+  Status ReadCells();
+  size_t LineIndex(uint32_t byte) const {
+    return static_cast<size_t>(std::upper_bound(line_starts.begin(), line_starts.end(), byte) -
+                               line_starts.begin() - 1);
+  }
 };
 
 namespace {
@@ -78,6 +88,28 @@ Result<PythonSource> PythonSource::Open(const std::string& path) {
   return FromBytes(std::string(file->text()), path);
 }
 
+Status PythonSource::State::ReadScript() {
+  FATHOM_ASSIGN(source, DecodePythonSource(raw, name));
+  error = CheckPythonSyntax(source.text);
+  if (!IsValidUtf8(source.text)) source = RepairSource(source);
+  return {};
+}
+
+// The cells one after the other; each is checked alone, as it is run.
+Status PythonSource::State::ReadCells() {
+  FATHOM_ASSIGN(std::vector<NotebookCell> cells, ReadNotebook(raw, name));
+  for (const NotebookCell& cell : cells) {
+    source.text += cell.text;
+    cell_lines.insert(cell_lines.end(), cell.lines.begin(), cell.lines.end());
+    if (error.has_value()) continue;
+    error = CheckPythonSyntax(cell.text);
+    if (!error.has_value()) continue;
+    const auto line = static_cast<size_t>(std::max(error->line, 1) - 1);
+    error->line = cell.lines[std::min(line, cell.lines.size() - 1)].raw_line;
+  }
+  return {};
+}
+
 Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name) {
   if (bytes.size() > kMaxPythonSourceBytes) {
     return Unreadable(name, fmt::format("{} bytes", bytes.size()),
@@ -86,9 +118,8 @@ Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name
   auto state = std::make_unique<State>();
   state->name = std::move(name);
   state->raw = std::move(bytes);
-  FATHOM_ASSIGN(state->source, DecodePythonSource(state->raw, state->name));
-  state->error = CheckPythonSyntax(state->source.text);
-  if (!IsValidUtf8(state->source.text)) state->source = RepairSource(state->source);
+  state->notebook = state->name.ends_with(".ipynb");
+  FATHOM_TRY(state->notebook ? state->ReadCells() : state->ReadScript());
   const std::string& text = state->source.text;
   state->line_starts = LineStarts(text);
   const std::unique_ptr<TSParser, void (*)(TSParser*)> parser = {ts_parser_new(), ts_parser_delete};
@@ -105,7 +136,7 @@ Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name
 const std::string& PythonSource::name() const { return state_->name; }
 std::string_view PythonSource::text() const { return state_->source.text; }
 std::string_view PythonSource::raw() const { return state_->raw; }
-bool PythonSource::is_notebook() const { return false; }
+bool PythonSource::is_notebook() const { return state_->notebook; }
 TSNode PythonSource::root() const { return ts_tree_root_node(state_->tree.get()); }
 
 std::string_view PythonSource::Text(TSNode node) const {
@@ -114,12 +145,21 @@ std::string_view PythonSource::Text(TSNode node) const {
 }
 
 int PythonSource::Line(uint32_t byte) const {
-  const auto& starts = state_->line_starts;
-  return static_cast<int>(std::upper_bound(starts.begin(), starts.end(), byte) - starts.begin());
+  const size_t line = state_->LineIndex(byte);
+  if (!state_->notebook) return static_cast<int>(line) + 1;
+  if (state_->cell_lines.empty()) return 1;
+  return state_->cell_lines[std::min(line, state_->cell_lines.size() - 1)].raw_line;
 }
 
 std::optional<CellLines> PythonSource::Cell(uint32_t begin, uint32_t end) const {
-  return std::nullopt;
+  const std::vector<NotebookLine>& lines = state_->cell_lines;
+  if (!state_->notebook || lines.empty()) return std::nullopt;
+  const NotebookLine& first = lines[std::min(state_->LineIndex(begin), lines.size() - 1)];
+  const uint32_t last_byte = end > begin ? end - 1 : begin;
+  const NotebookLine& last = lines[std::min(state_->LineIndex(last_byte), lines.size() - 1)];
+  return CellLines{.cell = first.cell,
+                   .first = first.cell_line,
+                   .last = last.cell == first.cell ? last.cell_line : first.cell_line};
 }
 
 const std::optional<SyntaxError>& PythonSource::error() const { return state_->error; }
