@@ -21,24 +21,21 @@ bool AnyCounts(const Guards& guards) {
 uint32_t BeginOf(const Site& site) { return site.end != 0 ? site.begin : site.node->begin; }
 uint32_t EndOf(const Site& site) { return site.end != 0 ? site.end : site.node->end; }
 
-// A write that always happens makes those before it to the same slot void.
+// A write that always happens makes those before it to the same slot void, where it says otherwise.
 std::vector<const Site*> Standing(const Sites& sites) {
-  std::map<std::string, uint32_t> last;
+  std::map<std::string, const Site*> last;
   for (const Site& site : sites) {
-    if (site.slot.empty() || !site.guards.empty()) continue;
-    uint32_t& place = last[site.slot];
-    place = std::max(place, BeginOf(site));
+    if (!site.slot.empty() && site.guards.empty()) last[site.slot] = &site;
   }
+  const auto voids = [&](const std::string& slot, const Site& site) {
+    const auto write = last.find(slot);
+    return write != last.end() && BeginOf(site) < BeginOf(*write->second) &&
+           site.effect != write->second->effect;
+  };
   std::vector<const Site*> standing;
   for (const Site& site : sites) {
-    const auto write = last.find(site.slot);
-    if (!site.slot.empty() && write != last.end() && BeginOf(site) < write->second) continue;
     // .half() and .float() on the model stand above how it was loaded.
-    const auto conversion = last.find("dtype");
-    if (site.slot.empty() && conversion != last.end() && BeginOf(site) < conversion->second) {
-      continue;
-    }
-    standing.push_back(&site);
+    if (!voids(site.slot.empty() ? "dtype" : site.slot, site)) standing.push_back(&site);
   }
   return standing;
 }
@@ -153,7 +150,12 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
   const Site* main = *std::min_element(
       deciding.begin(), deciding.end(),
       [](const Site* a, const Site* b) { return a->rank < b->rank; });
-  FillGuards(script, deciding, &finding);
+  // Beside torch.compile, say, a static cache does not change what the guard of the first is.
+  std::vector<const Site*> same_rank;
+  for (const Site* site : deciding) {
+    if (site->rank == main->rank) same_rank.push_back(site);
+  }
+  FillGuards(script, same_rank, &finding);
   FillLines(script, *main, deciding, sites, &finding);
   finding.value = main->value;
   finding.option = main->option;

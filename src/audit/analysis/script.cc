@@ -125,9 +125,10 @@ Script::Script(const PythonSource& source) : source_(source), tree_(source) {
       }
     }
     scopes_of_[node.index] = scope;
-    if (node.dead) continue;
-    if (OpensScope(node)) OpenScope(&node, scope);
-    Visit(node);
+    if (!node.dead && OpensScope(node)) OpenScope(&node, scope);
+  }
+  for (const SyntaxNode& node : nodes) {
+    if (!node.dead) Visit(node);
   }
   for (size_t i = 0; i < calls_.size(); ++i) {
     if (!calls_[i].indirect) call_index_.emplace(calls_[i].node, i);
