@@ -1,0 +1,68 @@
+// torch.set_float32_matmul_precision and the switches of older and newer releases for the same.
+#include <algorithm>
+
+#include "audit/rules/row.h"
+
+namespace fathom {
+namespace {
+
+Effect PrecisionEffect(const Value& value) {
+  if (!value.Is(Value::Kind::kString)) return Effect::kUnknown;
+  if (value.text == "high" || value.text == "medium") return Effect::kOn;
+  return value.text == "highest" ? Effect::kOff : Effect::kUnknown;
+}
+
+// backend.fp32_precision, torch 2.9's spelling.
+Effect BackendPrecision(const Value& value) {
+  if (!value.Is(Value::Kind::kString)) return Effect::kUnknown;
+  if (value.text == "tf32" || value.text == "bf16") return Effect::kOn;
+  return value.text == "ieee" ? Effect::kOff : Effect::kNone;
+}
+
+SiteFinder::IsObject Object(std::initializer_list<std::string_view> endings) {
+  const std::vector<std::string_view> wanted(endings);
+  return [wanted](const std::vector<std::string>& paths, std::string_view) {
+    return std::any_of(paths.begin(), paths.end(), [&](const std::string& path) {
+      return std::any_of(wanted.begin(), wanted.end(), [&](std::string_view ending) {
+        return path == ending || path.ends_with("." + std::string(ending));
+      });
+    });
+  };
+}
+
+void Find(SiteFinder& finder, Sites* sites) {
+  for (const KnownCall& call : finder.calls()) {
+    if (call.own || !call.IsAny({"torch.set_float32_matmul_precision",
+                                 ".set_float32_matmul_precision", "set_float32_matmul_precision"})) {
+      continue;
+    }
+    const Alternatives values = finder.evaluator().Argument(*call.call, "precision", 0);
+    for (const Alternative& value : values) {
+      Site site = finder.CallSiteOf(*call.call, PrecisionEffect(value.value),
+                                    ValueText(value.value, value.origin));
+      site.guards.insert(site.guards.end(), value.guards.begin(), value.guards.end());
+      site.option = value.option;
+      site.variant = value.value.text == "medium" ? "medium" : "high";
+      site.slot = "float32_matmul_precision";
+      sites->push_back(std::move(site));
+    }
+  }
+  finder.AddWrites("allow_tf32", Object({"cuda.matmul", "backends.cuda.matmul"}), BoolEffect, sites,
+                   "tf32");
+  finder.AddWrites("fp32_precision", Object({"cuda.matmul", "torch.backends", "mkldnn.matmul",
+                                             "mkldnn", "backends.cudnn"}),
+                   BackendPrecision, sites, "tf32");
+  const size_t first = sites->size();
+  finder.AddWrites("allow_tf32", Object({"cudnn"}), BoolEffect, sites, "cudnn_tf32");
+  for (size_t i = first; i < sites->size(); ++i) (*sites)[i].rank = 1;
+}
+
+}  // namespace
+
+const Row& row_04_float32_matmul_precision() {
+  static const Row row = {4, "float32_matmul_precision", "torch.set_float32_matmul_precision",
+                          "FTH004", "medium", Find};
+  return row;
+}
+
+}  // namespace fathom

@@ -1,0 +1,31 @@
+// output_attentions: False is the optimization, True asks for what costs memory.
+#include "audit/rules/row.h"
+
+namespace fathom {
+namespace {
+
+Effect Asked(const Value& value) { return Inverted(BoolEffect(value)); }
+
+bool IsConfig(const std::vector<std::string>& paths, std::string_view text) {
+  return HasWord(text, "config") || (!paths.empty() && HasWord(paths[0], "onfig"));
+}
+
+void Find(SiteFinder& finder, Sites* sites) {
+  for (const KnownCall& call : finder.calls()) {
+    if (call.own) continue;
+    finder.AddArgument(call, "output_attentions", -1, Asked, sites);
+    for (const std::string_view outer : {"model_kwargs", "generate_kwargs"}) {
+      finder.AddNested(call, outer, "output_attentions", Asked, sites);
+    }
+  }
+  finder.AddWrites("output_attentions", IsConfig, Asked, sites);
+}
+
+}  // namespace
+
+const Row& row_06_output_attentions() {
+  static const Row row = {6, "output_attentions", "output_attentions", "FTH006", "", Find};
+  return row;
+}
+
+}  // namespace fathom
