@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <vector>
 
+#include "optimizations/row_tools.h"
 #include "report/html.h"
 
 namespace fathom {
@@ -146,17 +146,6 @@ std::string DrawAxes(const RooflineAxes& axes, std::string_view x_label, std::st
 
 }  // namespace
 
-std::string FormatBytes(double bytes) {
-  constexpr std::array<const char*, 5> kUnits = {"B", "KB", "MB", "GB", "TB"};
-  size_t unit = 0;
-  while (bytes >= 999.5 && unit + 1 < kUnits.size()) {
-    bytes /= 1000;
-    ++unit;
-  }
-  if (unit == 0 || bytes >= 99.95) return fmt::format("{:.0f} {}", bytes, kUnits[unit]);
-  return fmt::format("{:.{}f} {}", bytes, bytes >= 9.995 ? 1 : 2, kUnits[unit]);
-}
-
 std::string UpliftChart(std::string_view title, std::span<const UpliftBar> bars) {
   if (bars.empty()) return "";
   constexpr double kRow = 27, kTop = 16, kFoot = 18;
@@ -200,7 +189,7 @@ std::string MemoryWaterfall(std::string_view title, std::span<const WaterfallSte
     const double begin = step.total ? 0 : sum;
     sum = begin + step.bytes;
     out += Text(left, y, "start", "label", step.label);
-    out += Linked(step.link, Text(right, y, "end", "figure", FormatBytes(step.bytes)));
+    out += Linked(step.link, Text(right, y, "end", "figure", BytesText(std::llround(step.bytes))));
     out += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"9\" class=\"bar {}\"/>\n",
         at(std::min(begin, sum)), y + 4, std::max(1.0, std::abs(at(sum) - at(begin))),
@@ -211,7 +200,7 @@ std::string MemoryWaterfall(std::string_view title, std::span<const WaterfallSte
   if (limit_bytes > 0) {
     const double x = draws_limit ? at(limit_bytes) : right;
     out += Text(std::min(x, right), bottom + 11, "end", "tick",
-                fmt::format("{} {}", limit_label, FormatBytes(limit_bytes)));
+                fmt::format("{} {}", limit_label, BytesText(std::llround(limit_bytes))));
   }
   return out + Close(title);
 }

@@ -53,7 +53,4 @@ std::string RooflineChart(std::string_view title, double read_stream_gb_per_s,
 // What the charts need of the page's style.
 std::string_view ChartStyle();
 
-// "269 MB", "1.20 GB"; decimal units.
-std::string FormatBytes(double bytes);
-
 }  // namespace fathom

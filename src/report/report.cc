@@ -173,7 +173,7 @@ JsonValue ReportToJson(const Report& report) {
   const Explanation& explanation = report.explanation;
   auto machine = ParseJson(MachineToJson(explanation.machine), "machine");
   document.Set("machine", machine.ok() ? *std::move(machine) : JsonValue());
-  document.Set("audit", ScriptAuditToJson(report.audit));
+  document.Set("audit", AuditToJson(report.audit));
   document.Set("explain", ExplanationToJson(explanation));
   document.Set("measure",
                explanation.measured ? MeasurementToJson(*explanation.measured) : JsonValue());

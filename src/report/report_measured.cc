@@ -189,7 +189,7 @@ void AddMeasured(const Report& report, Document& document) {
           "按 `fathom run` 的默认方式：预填充 {:.0f} tok/s，解码 {:.0f} tok/s，内存峰值 {}，加载 "
           "{:.0f} ms。",
           baseline.prefill_tokens_per_s, baseline.decode_tokens_per_s,
-          FormatBytes(static_cast<double>(baseline.peak_resident_bytes)), baseline.load_ms)});
+          BytesText(baseline.peak_resident_bytes), baseline.load_ms)});
   const struct {
     MeasureMode mode;
     std::string title;
