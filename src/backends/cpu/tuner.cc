@@ -17,10 +17,12 @@ namespace {
 
 constexpr int64_t kFormat = 1;
 // Another candidate must be faster than the fixed choice by this much: less is noise.
-constexpr double kClearly = 0.96;
+constexpr double kClearly = 0.95;
 // One that is this much slower than the best is not timed again.
-constexpr double kHopeless = 1.6;
+constexpr double kHopeless = 2;
 constexpr size_t kMaxEntries = 4096;
+constexpr double kSampleMs = 0.05;
+constexpr double kMaxRepeats = 200;
 constexpr int kMinRounds = 3;
 constexpr int kMaxRounds = 40;
 
@@ -118,23 +120,33 @@ void Tuner::Save() {
 // run of each counts.
 Tuner::Entry Tuner::Time(std::span<const TuningCandidate> candidates) const {
   const auto begin = TimingClock::now();
+  const auto run = [&](size_t i, int repeats) {
+    const auto start = TimingClock::now();
+    for (int repeat = 0; repeat < repeats; ++repeat) candidates[i].run();
+    return MillisecondsSince(start) / repeats;
+  };
   std::vector<double> cold(candidates.size(), 1e300), best(candidates.size(), 1e300);
   for (int round = 0; round < kMaxRounds; ++round) {
     if (round >= kMinRounds && MillisecondsSince(begin) > options_.shape_ms) break;
     if (round > 0 && MillisecondsSince(begin) > 10 * options_.shape_ms) break;
-    std::vector<double>& times = round == 0 ? cold : best;  // the first round warms caches up
     const std::vector<double>& before = round < 2 ? cold : best;
     const double fastest = *std::min_element(before.begin(), before.end());
     for (size_t i = 0; i < candidates.size(); ++i) {
-      if (round > 0 && before[i] > kHopeless * fastest) continue;
-      const auto start = TimingClock::now();
-      candidates[i].run();
-      times[i] = std::min(times[i], MillisecondsSince(start));
+      // The fixed choice is never given up on one bad sample.
+      if (round > 0 && i > 0 && before[i] > kHopeless * fastest) continue;
+      if (round == 0) {
+        // The first run finds nothing in the caches; what is slow anyway runs no second time.
+        cold[i] = run(i, 1);
+        if (cold[i] < options_.shape_ms) cold[i] = run(i, 1);
+        continue;
+      }
+      // A sample is long enough for the clock, and for one wake-up to be no matter.
+      const double repeats = std::clamp(kSampleMs / cold[i], 1.0, kMaxRepeats);
+      best[i] = std::min(best[i], run(i, static_cast<int>(repeats)));
     }
   }
-  // Who was never timed warm has lost already, or nobody was.
-  if (*std::min_element(best.begin(), best.end()) == 1e300) best = cold;
-  best[0] = std::min(best[0], cold[0]);
+  // Too slow for a second round: the first one decides.
+  if (best[0] == 1e300) best = cold;
   const size_t winner =
       static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin());
   const size_t choice = best[winner] < kClearly * best[0] ? winner : 0;
@@ -174,11 +186,8 @@ size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> 
 
 TuningSummary Tuner::summary() const {
   const std::lock_guard lock(mutex_);
-  TuningSummary summary{.on = true,
-                        .timed = timed_,
-                        .skipped = skipped_,
-                        .file = path(),
-                        .notice = notice_};
+  TuningSummary summary{
+      .on = true, .timed = timed_, .skipped = skipped_, .file = path(), .notice = notice_};
   // Before anything was asked for: what the file holds.
   for (const auto& [shape, entry] : entries_) {
     if (!used_.empty() && !used_.contains(shape)) continue;
