@@ -28,7 +28,11 @@ class TunerTest : public testing::Test {
   ~TunerTest() override { std::filesystem::remove_all(folder_); }
 
   TunerOptions Options() const {
-    return {.folder = folder_, .machine = "a CPU | avx2 | 2 threads", .build = "7"};
+    return {.folder = folder_,
+            .machine = "a CPU | avx2 | 2 threads",
+            .build = "7",
+            .limit_ms = 60'000,  // a busy machine is no reason here
+            .total_ms = 600'000};
   }
   TuningCandidate Sleeper(const std::string& name, int microseconds) {
     return {name, [this, microseconds] {
@@ -136,6 +140,17 @@ TEST_F(TunerTest, AFolderThatCannotBeWrittenIsFine) {
     tuner.Save();
     EXPECT_TRUE(tuner.summary().notice.empty());
   }
+}
+
+TEST_F(TunerTest, ABusyMachineKeepsTheFixedChoiceAndNothingIsRemembered) {
+  TunerOptions options = Options();
+  options.limit_ms = 0;  // as if every sample took too long
+  Tuner tuner(options);
+  EXPECT_EQ(tuner.Choose("a", std::vector{Sleeper("slow", 3000), Sleeper("fast", 20)}), 0u);
+  tuner.Save();
+  EXPECT_FALSE(std::filesystem::exists(tuner.path()));
+  EXPECT_EQ(tuner.summary().skipped, 1);
+  EXPECT_EQ(tuner.summary().shapes, 0);
 }
 
 TEST_F(TunerTest, TheTimeForAllOfItIsBounded) {

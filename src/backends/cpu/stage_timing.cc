@@ -11,8 +11,8 @@ namespace fathom {
 namespace {
 
 // Work of one timed run: a step of many rows is timed over fewer, a small one over several layers.
-constexpr double kRunFlops = 4e7;
-constexpr double kGemmRunFlops = 4e8;
+constexpr double kRunFlops = 2e7;
+constexpr double kGemmRunFlops = 1.2e8;
 constexpr size_t kMaxNodes = 16;
 constexpr int64_t kMinGemmRows = 32;
 // Keys that attention is timed over.

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ struct TunerOptions {
   std::string folder;   // empty: nothing is kept
   std::string machine;  // what the timings hold for: CPU, instruction sets, threads
   std::string build;    // what the candidates are made of
-  double shape_ms = 6;
+  double shape_ms = 6;  // for a shape, and at most (of few or disturbed samples)
+  double limit_ms = 60;
   double total_ms = 3000;
 };
 
@@ -55,7 +57,8 @@ class Tuner {
     std::string date;
   };
   void Load();
-  Entry Time(std::span<const TuningCandidate> candidates) const;
+  // Nothing where the machine was too busy to tell.
+  std::optional<Entry> Time(std::span<const TuningCandidate> candidates) const;
 
   TunerOptions options_;
   mutable std::mutex mutex_;
