@@ -31,6 +31,7 @@ class TunerTest : public testing::Test {
     return {.folder = folder_,
             .machine = "a CPU | avx2 | 2 threads",
             .build = "7",
+            .shape_ms = 60,
             .limit_ms = 60'000,  // a busy machine is no reason here
             .total_ms = 600'000};
   }

@@ -84,7 +84,10 @@ class StageTiming {
   // The fixed choice and what differs from it and from each other at these sizes.
   std::vector<KernelStage> Distinct(const std::vector<KernelStage>& stages) const {
     std::vector<KernelStage> distinct;
+    const int64_t rows = executable_.binding_.call(first_).inputs[0].tensor.shape[0];
     for (const KernelStage& stage : stages) {
+      // The settings of a GEMV are about one row.
+      if (stage.kernel->variant == KernelVariant::kGemv && stage.tuning != 0 && rows > 1) continue;
       const auto same = [&](const KernelStage& other) {
         return other.kernel == stage.kernel && other.tuning == stage.tuning &&
                IsForOneWorker(other) == IsForOneWorker(stage);

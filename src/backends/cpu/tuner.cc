@@ -20,6 +20,7 @@ constexpr int64_t kFormat = 1;
 constexpr double kClearly = 0.95;
 // One that is this much slower than the best is not timed again.
 constexpr double kHopeless = 2;
+constexpr double kHopelessAtFirst = 8;
 constexpr size_t kMaxEntries = 4096;
 constexpr double kSampleMs = 0.05;
 constexpr double kMaxRepeats = 200;
@@ -139,8 +140,9 @@ std::optional<Tuner::Entry> Tuner::Time(std::span<const TuningCandidate> candida
     const double fastest = *std::min_element(best.begin(), best.end());
     double fixed = 0;
     for (size_t i = 0; i < candidates.size(); ++i) {
-      // The fixed choice is never given up on one bad sample.
-      if (i > 0 && best[i] > kHopeless * fastest) continue;
+      // The fixed choice is never given up, another one not on one or two bad samples.
+      const double limit = rounds[i] < 2 ? kHopelessAtFirst : kHopeless;
+      if (i > 0 && best[i] > limit * fastest) continue;
       // A sample is long enough for the clock, and for one wake-up to be no matter.
       const double repeats = std::clamp(kSampleMs / first[i], 1.0, kMaxRepeats);
       const double sample = run(i, static_cast<int>(repeats));
