@@ -132,7 +132,7 @@ struct BackendRecord {
   std::string_view name;
   std::string_view description;
   Result<std::unique_ptr<Backend>> (*create)(const Machine& machine, const BackendOptions& options);
-  // What its tuner has kept for this machine, over all models; null: it has no tuner. Times nothing.
+  // What its tuner has kept for this machine, over all models; null: none. Times nothing.
   TuningSummary (*remembered)(const Machine& machine, const BackendOptions& options) = nullptr;
 };
 std::span<const BackendRecord* const> AllBackends();

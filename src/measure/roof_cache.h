@@ -5,6 +5,7 @@
 #include <string>
 
 #include "backends/backend.h"
+#include "base/cache_file.h"
 #include "fathom/machine.h"
 
 namespace fathom {

@@ -70,7 +70,10 @@ Result<Explanation> ExplainModel(const Machine& machine, const std::string& path
                                  const EngineOptions& options, Language language,
                                  NoticeSink* notices) {
   FATHOM_TRY(CheckOptionValues(options));
-  Explanation explanation{.machine = machine, .options = options, .language = language};
+  Explanation explanation;
+  explanation.machine = machine;
+  explanation.options = options;
+  explanation.language = language;
   FATHOM_ASSIGN(explanation.model, FactsOf(path, options));
   FATHOM_ASSIGN(explanation.rows, RunOptimizations(machine, &explanation.model, "cpu",
                                                    &explanation.options, language));

@@ -30,9 +30,10 @@ ThreadPool& PoolOf(int threads) {
 
 // Runs the row on `threads` workers with as much scratch as it asks for, filled with NaN, and a
 // guard behind it.
-void RunRow(const CpuKernel& row, const OpCall& call, int threads) {
+void RunRow(const CpuKernel& row, const OpCall& call, int threads, int tuning) {
   ThreadPool& pool = PoolOf(threads);
   OpCall mine = call;
+  mine.tuning = tuning;
   const size_t size = row.scratch_bytes == nullptr ? 0 : row.scratch_bytes(mine, pool.count());
   AlignedBuffer scratch = *AlignedBuffer::Allocate(size + kScratchGuard);
   std::fill_n(scratch.data(), size + kScratchGuard, std::byte{0xFF});
@@ -194,13 +195,16 @@ TEST_P(CpuKernelTest, AgreesWithTheReference) {
     for (OpTestOptions options : OptionsOf(row)) {
       for (const int threads : {1, 2, 3}) {
         options.seed = static_cast<uint64_t>(threads);
-        const OpTestResult result = RunOpTest(record, test, options, [&](const OpCall& call) {
-          EXPECT_TRUE(KernelAccepts(row, record, call)) << row.name;
-          RunRow(row, call, threads);
-        });
-        EXPECT_TRUE(result.ok) << row.name << ", " << threads << " threads: " << result.message;
-        worst = std::max(worst, result.worst_ratio);
-        ++runs;
+        for (int tuning = 0; tuning < row.tunings; ++tuning) {
+          const OpTestResult result = RunOpTest(record, test, options, [&](const OpCall& call) {
+            EXPECT_TRUE(KernelAccepts(row, record, call)) << row.name;
+            RunRow(row, call, threads, tuning);
+          });
+          EXPECT_TRUE(result.ok) << row.name << ", " << threads << " threads, setting " << tuning
+                                 << ": " << result.message;
+          worst = std::max(worst, result.worst_ratio);
+          ++runs;
+        }
       }
     }
   }

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "backends/cpu/heuristics.h"
 #include "base/json.h"
@@ -28,12 +27,20 @@ class TunerTest : public testing::Test {
   ~TunerTest() override { std::filesystem::remove_all(folder_); }
 
   TunerOptions Options() const {
-    return {.folder = folder_, .machine = "a CPU | avx2 | 2 threads", .build = "7"};
+    return {.folder = folder_,
+            .machine = "a CPU | avx2 | 2 threads",
+            .build = "7",
+            .shape_ms = 60,
+            .limit_ms = 60'000,  // a busy machine is no reason here
+            .total_ms = 600'000};
   }
-  TuningCandidate Sleeper(const std::string& name, int microseconds) {
+  // Keeps its thread busy for so long: who sleeps is woken late on a busy machine.
+  TuningCandidate Spinner(const std::string& name, int microseconds) {
     return {name, [this, microseconds] {
               ++runs_;
-              std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+              const auto end =
+                  std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+              while (std::chrono::steady_clock::now() < end) continue;
             }};
   }
   static void Write(const std::string& path, const std::string& text) {
@@ -47,10 +54,10 @@ class TunerTest : public testing::Test {
 
 TEST_F(TunerTest, APlantedSlowCandidateIsNotChosen) {
   Tuner tuner(Options());
-  const std::vector<TuningCandidate> slow_first = {Sleeper("slow", 5000), Sleeper("fast", 50),
-                                                   Sleeper("slower", 9000)};
+  const std::vector<TuningCandidate> slow_first = {Spinner("slow", 5000), Spinner("fast", 50),
+                                                   Spinner("slower", 9000)};
   EXPECT_EQ(tuner.Choose("a", slow_first), 1u);
-  const std::vector<TuningCandidate> fast_first = {Sleeper("fast", 50), Sleeper("slow", 5000)};
+  const std::vector<TuningCandidate> fast_first = {Spinner("fast", 50), Spinner("slow", 5000)};
   EXPECT_EQ(tuner.Choose("b", fast_first), 0u);
   const TuningSummary summary = tuner.summary();
   EXPECT_EQ(summary.shapes, 2);
@@ -61,13 +68,13 @@ TEST_F(TunerTest, APlantedSlowCandidateIsNotChosen) {
 
 TEST_F(TunerTest, OneCandidateIsNeverTimed) {
   Tuner tuner(Options());
-  EXPECT_EQ(tuner.Choose("a", std::vector{Sleeper("only", 10)}), 0u);
+  EXPECT_EQ(tuner.Choose("a", std::vector{Spinner("only", 10)}), 0u);
   EXPECT_EQ(runs_, 0);
   EXPECT_EQ(tuner.summary().shapes, 0);
 }
 
 TEST_F(TunerTest, ChoicesAreFoundAgain) {
-  const std::vector<TuningCandidate> candidates = {Sleeper("slow", 3000), Sleeper("fast", 20)};
+  const std::vector<TuningCandidate> candidates = {Spinner("slow", 3000), Spinner("fast", 20)};
   Tuner first(Options());
   EXPECT_EQ(first.Choose("a", candidates), 1u);
   first.Save();
@@ -77,7 +84,7 @@ TEST_F(TunerTest, ChoicesAreFoundAgain) {
   EXPECT_EQ(second.summary().shapes, 1);  // of the file
   EXPECT_EQ(second.summary().changed, 1);
   // Whichever is fast now: the file decides, and nothing is timed.
-  const std::vector<TuningCandidate> turned = {Sleeper("slow", 20), Sleeper("fast", 3000)};
+  const std::vector<TuningCandidate> turned = {Spinner("slow", 20), Spinner("fast", 3000)};
   EXPECT_EQ(second.Choose("a", turned), 1u);
   EXPECT_EQ(runs_, runs);
   const TuningSummary summary = second.summary();
@@ -86,13 +93,13 @@ TEST_F(TunerTest, ChoicesAreFoundAgain) {
   EXPECT_TRUE(summary.notice.empty()) << summary.notice;
   EXPECT_THAT(summary.ToString(), HasSubstr("cached"));
   // A candidate that the table has no more is no choice.
-  EXPECT_EQ(second.Choose("a", std::vector{Sleeper("slow", 3000), Sleeper("new", 20)}), 1u);
+  EXPECT_EQ(second.Choose("a", std::vector{Spinner("slow", 3000), Spinner("new", 20)}), 1u);
   EXPECT_GT(runs_, runs);
 }
 
 TEST_F(TunerTest, FilesThatAreNoGoodAreToldAndReplaced) {
   const std::string path = Tuner(Options()).path();
-  const std::vector<TuningCandidate> candidates = {Sleeper("slow", 3000), Sleeper("fast", 20)};
+  const std::vector<TuningCandidate> candidates = {Spinner("slow", 3000), Spinner("fast", 20)};
   for (const char* text :
        {"", "{", "[]", "\xff\xfe", R"({"format":1})",
         R"({"format":1,"machine":"another","build":"7","shapes":{}})",
@@ -115,7 +122,7 @@ TEST_F(TunerTest, FilesThatAreNoGoodAreToldAndReplaced) {
 }
 
 TEST_F(TunerTest, AnotherBuildTunesAnew) {
-  const std::vector<TuningCandidate> candidates = {Sleeper("slow", 3000), Sleeper("fast", 20)};
+  const std::vector<TuningCandidate> candidates = {Spinner("slow", 3000), Spinner("fast", 20)};
   Tuner first(Options());
   first.Choose("a", candidates);
   first.Save();
@@ -132,17 +139,28 @@ TEST_F(TunerTest, AFolderThatCannotBeWrittenIsFine) {
   for (const char* folder : {"/proc/no/such", ""}) {
     options.folder = folder;
     Tuner tuner(options);
-    EXPECT_EQ(tuner.Choose("a", std::vector{Sleeper("slow", 3000), Sleeper("fast", 20)}), 1u);
+    EXPECT_EQ(tuner.Choose("a", std::vector{Spinner("slow", 3000), Spinner("fast", 20)}), 1u);
     tuner.Save();
     EXPECT_TRUE(tuner.summary().notice.empty());
   }
+}
+
+TEST_F(TunerTest, ABusyMachineKeepsTheFixedChoiceAndNothingIsRemembered) {
+  TunerOptions options = Options();
+  options.limit_ms = 0;  // as if every sample took too long
+  Tuner tuner(options);
+  EXPECT_EQ(tuner.Choose("a", std::vector{Spinner("slow", 3000), Spinner("fast", 20)}), 0u);
+  tuner.Save();
+  EXPECT_FALSE(std::filesystem::exists(tuner.path()));
+  EXPECT_EQ(tuner.summary().skipped, 1);
+  EXPECT_EQ(tuner.summary().shapes, 0);
 }
 
 TEST_F(TunerTest, TheTimeForAllOfItIsBounded) {
   TunerOptions options = Options();
   options.total_ms = 1;
   Tuner tuner(options);
-  const std::vector<TuningCandidate> candidates = {Sleeper("slow", 3000), Sleeper("fast", 20)};
+  const std::vector<TuningCandidate> candidates = {Spinner("slow", 3000), Spinner("fast", 20)};
   EXPECT_EQ(tuner.Choose("a", candidates), 1u);
   EXPECT_EQ(tuner.Choose("b", candidates), 0u);  // the fixed choice
   EXPECT_EQ(tuner.summary().skipped, 1);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""`fathom explain`: its JSON, its renderings in both languages, described machines, and how rows are
-switched on every command that loads a model.
+"""`fathom explain`: its JSON, its renderings in both languages, described machines, and how rows
+are switched on every command that loads a model.
 
 Usage: explain_test.py FATHOM [unittest's arguments].
 """

@@ -17,11 +17,15 @@ namespace {
 
 constexpr int64_t kFormat = 1;
 // Another candidate must be faster than the fixed choice by this much: less is noise.
-constexpr double kClearly = 0.96;
+constexpr double kClearly = 0.95;
 // One that is this much slower than the best is not timed again.
-constexpr double kHopeless = 1.6;
+constexpr double kHopeless = 2;
+constexpr double kHopelessAtFirst = 8;
 constexpr size_t kMaxEntries = 4096;
-constexpr int kMinRounds = 3;
+constexpr double kSampleMs = 0.05;
+constexpr double kMaxRepeats = 200;
+constexpr double kMostRounds = 0.7;
+constexpr int kMinRounds = 5;
 constexpr int kMaxRounds = 40;
 
 using TimingClock = std::chrono::steady_clock;
@@ -114,35 +118,51 @@ void Tuner::Save() {
   dirty_ = false;
 }
 
-// Rounds over all candidates in turn, so that what disturbs the machine disturbs all; the fastest
-// run of each counts.
-Tuner::Entry Tuner::Time(std::span<const TuningCandidate> candidates) const {
+// Rounds over all candidates in turn, so that what disturbs the machine disturbs all. Another than
+// the fixed choice wins by its fastest sample and by being faster in most rounds.
+std::optional<Tuner::Entry> Tuner::Time(std::span<const TuningCandidate> candidates) const {
   const auto begin = TimingClock::now();
-  std::vector<double> cold(candidates.size(), 1e300), best(candidates.size(), 1e300);
-  for (int round = 0; round < kMaxRounds; ++round) {
-    if (round >= kMinRounds && MillisecondsSince(begin) > options_.shape_ms) break;
-    if (round > 0 && MillisecondsSince(begin) > 10 * options_.shape_ms) break;
-    std::vector<double>& times = round == 0 ? cold : best;  // the first round warms caches up
-    const std::vector<double>& before = round < 2 ? cold : best;
-    const double fastest = *std::min_element(before.begin(), before.end());
+  const auto run = [&](size_t i, int repeats) {
+    const auto start = TimingClock::now();
+    for (int repeat = 0; repeat < repeats; ++repeat) candidates[i].run();
+    return MillisecondsSince(start) / repeats;
+  };
+  std::vector<double> best(candidates.size());
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    best[i] = run(i, 1);  // finds nothing in the caches; what is slow anyway runs no second time
+    if (best[i] < options_.shape_ms) best[i] = run(i, 1);
+  }
+  const std::vector<double> first = best;
+  std::vector<int> wins(candidates.size(), 0), rounds(candidates.size(), 0);
+  while (rounds[0] < kMaxRounds) {
+    const double spent = MillisecondsSince(begin);
+    if (spent > options_.limit_ms || (rounds[0] >= kMinRounds && spent > options_.shape_ms)) break;
+    const double fastest = *std::min_element(best.begin(), best.end());
+    double fixed = 0;
     for (size_t i = 0; i < candidates.size(); ++i) {
-      if (round > 0 && before[i] > kHopeless * fastest) continue;
-      const auto start = TimingClock::now();
-      candidates[i].run();
-      times[i] = std::min(times[i], MillisecondsSince(start));
+      // The fixed choice is never given up, another one not on one or two bad samples.
+      const double limit = rounds[i] < 2 ? kHopelessAtFirst : kHopeless;
+      if (i > 0 && best[i] > limit * fastest) continue;
+      // A sample is long enough for the clock, and for one wake-up to be no matter.
+      const double repeats = std::clamp(kSampleMs / first[i], 1.0, kMaxRepeats);
+      const double sample = run(i, static_cast<int>(repeats));
+      best[i] = std::min(best[i], sample);
+      if (i == 0) fixed = sample;
+      wins[i] += sample < fixed;
+      ++rounds[i];
     }
   }
-  // Who was never timed warm has lost already, or nobody was.
-  if (*std::min_element(best.begin(), best.end()) == 1e300) best = cold;
-  best[0] = std::min(best[0], cold[0]);
-  const size_t winner =
-      static_cast<size_t>(std::min_element(best.begin(), best.end()) - best.begin());
-  const size_t choice = best[winner] < kClearly * best[0] ? winner : 0;
-  return {.choice = candidates[choice].name,
-          .microseconds = 1e3 * best[choice],
-          .fixed_microseconds = 1e3 * best[0],
-          .spent_ms = MillisecondsSince(begin),
-          .date = Today()};
+  if (rounds[0] < kMinRounds) return std::nullopt;
+  size_t choice = 0;
+  for (size_t i = 1; i < candidates.size(); ++i) {
+    const bool often = rounds[i] >= kMinRounds && wins[i] > kMostRounds * rounds[i];
+    if (often && best[i] < kClearly * best[0] && best[i] < best[choice]) choice = i;
+  }
+  return Entry{.choice = candidates[choice].name,
+               .microseconds = 1e3 * best[choice],
+               .fixed_microseconds = 1e3 * best[0],
+               .spent_ms = MillisecondsSince(begin),
+               .date = Today()};
 }
 
 size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> candidates) {
@@ -161,10 +181,15 @@ size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> 
       ++skipped_;
       return 0;
     }
-    Entry entry = Time(candidates);
-    spent_ms_ += entry.spent_ms;
-    choice = index_of(entry.choice);
-    entries_[shape] = std::move(entry);
+    const auto begin = TimingClock::now();
+    const std::optional<Entry> entry = Time(candidates);
+    spent_ms_ += MillisecondsSince(begin);
+    if (!entry) {
+      ++skipped_;
+      return 0;
+    }
+    choice = index_of(entry->choice);
+    entries_[shape] = *entry;
     ++timed_;
     dirty_ = true;
   }
@@ -172,22 +197,32 @@ size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> 
   return choice;
 }
 
-TuningSummary Tuner::summary() const {
-  const std::lock_guard lock(mutex_);
-  TuningSummary summary{.on = true,
-                        .timed = timed_,
-                        .skipped = skipped_,
-                        .file = path(),
-                        .notice = notice_};
-  // Before anything was asked for: what the file holds.
+TuningSummary Tuner::Summarize(bool all) const {
+  TuningSummary summary{.on = true, .file = path(), .notice = notice_};
   for (const auto& [shape, entry] : entries_) {
-    if (!used_.empty() && !used_.contains(shape)) continue;
+    if (!all && !used_.contains(shape)) continue;
     ++summary.shapes;
+    // Only a clearly faster candidate takes the place of the fixed choice.
     summary.changed += entry.microseconds < entry.fixed_microseconds;
     summary.seconds += entry.spent_ms / 1e3;
     summary.date = std::max(summary.date, entry.date);
+    summary.microseconds += entry.microseconds;
+    summary.fixed_microseconds += entry.fixed_microseconds;
   }
   return summary;
+}
+
+TuningSummary Tuner::summary() const {
+  const std::lock_guard lock(mutex_);
+  TuningSummary summary = Summarize(false);
+  summary.timed = timed_;
+  summary.skipped = skipped_;
+  return summary;
+}
+
+TuningSummary Tuner::remembered() const {
+  const std::lock_guard lock(mutex_);
+  return Summarize(true);
 }
 
 std::string TuningSummary::ToString() const {
@@ -196,7 +231,8 @@ std::string TuningSummary::ToString() const {
       fmt::format("{} shapes tuned in {:.1f} s on {}{}; {} differ from the fixed choice", shapes,
                   seconds, date, timed == 0 ? ", cached" : "", changed);
   if (shapes == 0) text = "no shape has a choice";
-  if (skipped > 0) text += fmt::format("; {} not timed: the time for it was over", skipped);
+  if (skipped > 0)
+    text += fmt::format("; {} not timed: no time was left, or the machine was busy", skipped);
   return text;
 }
 

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ struct TunerOptions {
   std::string folder;   // empty: nothing is kept
   std::string machine;  // what the timings hold for: CPU, instruction sets, threads
   std::string build;    // what the candidates are made of
-  double shape_ms = 6;
+  double shape_ms = 6;  // for a shape, and at most (of few or disturbed samples)
+  double limit_ms = 60;
   double total_ms = 3000;
 };
 
@@ -42,9 +44,9 @@ class Tuner {
   // Writes what is new. A folder that cannot be written is fine.
   void Save();
 
-  // Of the shapes asked for; before the first, of all that the file holds.
-  TuningSummary summary() const;
-  std::string path() const;  // of the file; empty: none
+  TuningSummary summary() const;     // of the shapes asked for by this process
+  TuningSummary remembered() const;  // of all that is kept
+  std::string path() const;          // of the file; empty: none
 
  private:
   struct Entry {
@@ -55,7 +57,9 @@ class Tuner {
     std::string date;
   };
   void Load();
-  Entry Time(std::span<const TuningCandidate> candidates) const;
+  TuningSummary Summarize(bool all) const;
+  // Nothing where the machine was too busy to tell.
+  std::optional<Entry> Time(std::span<const TuningCandidate> candidates) const;
 
   TunerOptions options_;
   mutable std::mutex mutex_;
