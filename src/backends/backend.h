@@ -26,6 +26,8 @@ struct TuningSummary {
   std::string date;    // of the newest timing
   std::string file;    // empty: nothing is kept
   std::string notice;  // a file that could not be used
+  // Of those shapes, once each: by the choice, and by the fixed choice.
+  double microseconds = 0, fixed_microseconds = 0;
 
   // "11 shapes tuned in 2.4 s on 2026-11-22, cached; 3 differ from the fixed choice"
   std::string ToString() const;
@@ -128,9 +130,15 @@ struct BackendRecord {
   std::string_view name;
   std::string_view description;
   Result<std::unique_ptr<Backend>> (*create)(const Machine& machine, const BackendOptions& options);
+  // What its tuner has kept for this machine, over all models; null: none. Times nothing.
+  TuningSummary (*remembered)(const Machine& machine, const BackendOptions& options) = nullptr;
 };
 std::span<const BackendRecord* const> AllBackends();
 Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Machine& machine,
                                                const BackendOptions& options);
+
+// Of the backend of this name; nothing (on = false) where it has no tuner.
+TuningSummary RememberedTuning(std::string_view name, const Machine& machine,
+                               const BackendOptions& options);
 
 }  // namespace fathom

@@ -12,6 +12,8 @@ namespace fathom {
 bool StdinIsTerminal();
 bool StdoutIsTerminal();
 bool StderrIsTerminal();
+// Columns of the terminal that stdout is; `otherwise` where it is none.
+int StdoutColumns(int otherwise);
 
 // Writes to stdout at once; kRunTime where nobody reads any more (a closed pipe, a full disk).
 Status WriteOut(std::string_view text);

@@ -11,8 +11,6 @@
 namespace fathom {
 namespace {
 
-constexpr double kUsableShare = 0.9;
-
 int64_t BytesHeld(const WeightRecipe& recipe, const WeightPlan& plan) {
   if (recipe.role == WeightRole::kVector) return recipe.rows * BytesOf(DType::kF32);
   return recipe.rows * recipe.cols * BytesOf(plan.dtype);

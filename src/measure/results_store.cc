@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/cache_file.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
 #include "measure/roof_cache.h"

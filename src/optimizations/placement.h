@@ -14,6 +14,9 @@
 
 namespace fathom {
 
+// Of the memory that is usable, what a device may hold by default (transformers).
+inline constexpr double kUsableShare = 0.9;
+
 struct PlacementTensor {
   std::string name;   // "model.layers.0.mlp.up_proj.weight"
   int64_t bytes = 0;  // 0: tied to one that stands before it

@@ -36,7 +36,7 @@ Status CheckChoice(std::string_view option, const std::string& value,
 Status Unmet(const Optimization& row, const RowOutcome& outcome, const std::string& remedy) {
   return Status::RunTime(fmt::format("{} is required, but {}: {}", row.id,
                                      RowStateName(outcome.state), outcome.reason),
-                         remedy);
+                         outcome.state == RowState::kUnavailable ? remedy : "");
 }
 
 }  // namespace

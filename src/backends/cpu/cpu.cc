@@ -123,10 +123,10 @@ Status CpuBackend::Upload(WeightStore& store, int index, const WeightRecipe& rec
   return Status::Ok();
 }
 
-std::shared_ptr<Tuner> MakeTuner(const Machine& machine, const BackendInfo& info,
+std::shared_ptr<Tuner> MakeTuner(const Machine& machine, std::string_view isa, int threads,
                                  const std::string& folder) {
   TunerOptions options{.folder = folder};
-  options.machine = fmt::format("{} | {} | {} threads", machine.cpu.model, info.isa, info.threads);
+  options.machine = fmt::format("{} | {} | {} threads", machine.cpu.model, isa, threads);
   for (const CpuKernel& kernel : CpuKernels()) {
     options.build += fmt::format("{}:{} ", kernel.name, kernel.tunings);
   }
@@ -150,9 +150,16 @@ Result<std::unique_ptr<Backend>> CreateCpu(const Machine& machine, const Backend
   info.isa = IsaName(isa);
   for (const std::string_view name : allowed.Names()) info.instruction_sets.emplace_back(name);
   std::shared_ptr<Tuner> tuner;
-  if (options.tune) tuner = MakeTuner(machine, info, options.cache_folder);
+  if (options.tune) tuner = MakeTuner(machine, info.isa, info.threads, options.cache_folder);
   return std::unique_ptr<Backend>(
       std::make_unique<CpuBackend>(std::move(info), allowed, std::move(pool), std::move(tuner)));
+}
+
+TuningSummary Remembered(const Machine& machine, const BackendOptions& options) {
+  const int threads = options.threads > 0 ? options.threads : std::max(1, machine.cpu.cores);
+  const std::string best(IsaName(BestIsa(machine.cpu.features)));
+  return MakeTuner(machine, options.isa.empty() ? best : options.isa, threads, options.cache_folder)
+      ->remembered();
 }
 
 }  // namespace
@@ -162,6 +169,7 @@ const BackendRecord& backend_cpu() {
       .name = "cpu",
       .description = "packed weights and kernels for AMX, AVX-512, AVX2, NEON or any CPU",
       .create = CreateCpu,
+      .remembered = Remembered,
   };
   return record;
 }

@@ -197,19 +197,32 @@ size_t Tuner::Choose(const std::string& shape, std::span<const TuningCandidate> 
   return choice;
 }
 
-TuningSummary Tuner::summary() const {
-  const std::lock_guard lock(mutex_);
-  TuningSummary summary{
-      .on = true, .timed = timed_, .skipped = skipped_, .file = path(), .notice = notice_};
-  // Before anything was asked for: what the file holds.
+TuningSummary Tuner::Summarize(bool all) const {
+  TuningSummary summary{.on = true, .file = path(), .notice = notice_};
   for (const auto& [shape, entry] : entries_) {
-    if (!used_.empty() && !used_.contains(shape)) continue;
+    if (!all && !used_.contains(shape)) continue;
     ++summary.shapes;
+    // Only a clearly faster candidate takes the place of the fixed choice.
     summary.changed += entry.microseconds < entry.fixed_microseconds;
     summary.seconds += entry.spent_ms / 1e3;
     summary.date = std::max(summary.date, entry.date);
+    summary.microseconds += entry.microseconds;
+    summary.fixed_microseconds += entry.fixed_microseconds;
   }
   return summary;
+}
+
+TuningSummary Tuner::summary() const {
+  const std::lock_guard lock(mutex_);
+  TuningSummary summary = Summarize(false);
+  summary.timed = timed_;
+  summary.skipped = skipped_;
+  return summary;
+}
+
+TuningSummary Tuner::remembered() const {
+  const std::lock_guard lock(mutex_);
+  return Summarize(true);
 }
 
 std::string TuningSummary::ToString() const {

@@ -44,9 +44,9 @@ class Tuner {
   // Writes what is new. A folder that cannot be written is fine.
   void Save();
 
-  // Of the shapes asked for; before the first, of all that the file holds.
-  TuningSummary summary() const;
-  std::string path() const;  // of the file; empty: none
+  TuningSummary summary() const;     // of the shapes asked for by this process
+  TuningSummary remembered() const;  // of all that is kept
+  std::string path() const;          // of the file; empty: none
 
  private:
   struct Entry {
@@ -57,6 +57,7 @@ class Tuner {
     std::string date;
   };
   void Load();
+  TuningSummary Summarize(bool all) const;
   // Nothing where the machine was too busy to tell.
   std::optional<Entry> Time(std::span<const TuningCandidate> candidates) const;
 
