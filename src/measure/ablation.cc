@@ -328,6 +328,10 @@ class Ablation {
 
   Status MeasureEntry(Entry& entry, double budget) {
     const auto start = Clock::now();
+    if (SecondsSince(start_) > seconds_) {
+      return Fail(entry, Status::RunTime("no time was left to measure it; raise --seconds")),
+             Status::Ok();
+    }
     if (!reference_failure_.ok()) return Fail(entry, reference_failure_), Status::Ok();
     for (const std::optional<Arm>* arm : {&entry.on, &entry.off}) {
       const ArmFacts& facts = FactsOfArm((*arm)->options);
