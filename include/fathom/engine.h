@@ -47,6 +47,23 @@ struct RequestTimings {
   double decode_ms = 0;   // from the first token to the last
 };
 
+// float32, row-major.
+struct OutputArray {
+  std::vector<int64_t> shape;
+  std::vector<float> values;
+};
+
+// What transformers' generate returns of one step with output_attentions, output_hidden_states: the
+// step is all that ran for one new token. generated_len is the prompt's length at the first step,
+// then 1 (with use_cache off: the whole text); seq_len counts the tokens that are attended to, in a
+// layer with a window of W no more than W - 1 + generated_len behind the first step.
+struct StepOutputs {
+  std::vector<OutputArray> attentions;     // per layer [num_heads, generated_len, seq_len]
+  std::vector<OutputArray> hidden_states;  // embeddings, then each layer; the last one is behind
+                                           // the final norm: [generated_len, hidden_size]
+  bool empty() const { return attentions.empty() && hidden_states.empty(); }
+};
+
 // What one step did to one sequence. At most one event a sequence and step.
 struct StepEvent {
   RequestId request = 0;
@@ -56,6 +73,7 @@ struct StepEvent {
   FinishReason finish_reason = FinishReason::kNone;
   Status status;           // kError: why
   RequestTimings timings;  // filled where finished
+  StepOutputs outputs;     // of the step of new_ids; empty unless the options ask for them
   bool finished() const { return finish_reason != FinishReason::kNone; }
 };
 
@@ -66,6 +84,7 @@ struct GeneratedSequence {
   FinishReason finish_reason = FinishReason::kNone;
   Status status;
   RequestTimings timings;
+  std::vector<StepOutputs> outputs;  // one a new id; empty unless the options ask for them
 };
 
 // Totals since the engine was made.

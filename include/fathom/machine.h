@@ -208,5 +208,8 @@ std::string MachineToJson(const Machine& machine);
 // missing but cpu.isa; unknown fields are ignored. `what` names the text in errors.
 Result<Machine> MachineFromJson(std::string_view text, std::string_view what);
 Result<Machine> ReadMachineFile(const std::string& path);
+// What --machine names: "mac-mps" (a laptop with an M3), "cuda" (a server with an H100), else a
+// file.
+Result<Machine> DescribedMachine(const std::string& name_or_path);
 
 }  // namespace fathom

@@ -26,9 +26,10 @@ struct EngineOptions {
   bool output_attentions = false;
   bool output_hidden_states = false;
   // Where the layers lie: "": as the row decides ("auto" where it is on); "auto", "balanced",
-  // "balanced_low_0", "sequential"; "cpu": all on this one device.
+  // "balanced_low_0", "sequential"; "cpu": all on this one device; a JSON map of modules to
+  // devices. What the budgets do not hold stays on disk, mapped.
   std::string device_map;
-  std::string max_memory;  // "": what is usable; "cpu=8GiB", "0=10GiB,cpu=30GiB"
+  std::string max_memory;  // "": what is usable; "cpu=8GiB", R"({"0": "10GiB", "cpu": "30GiB"})"
 
   // Rows of the optimization table by id, as switched by the user. `required` fails the load where
   // the row would not be on.

@@ -16,4 +16,13 @@ Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Mach
                        fmt::format("choose one of {}", fmt::join(names, ", ")));
 }
 
+TuningSummary RememberedTuning(std::string_view name, const Machine& machine,
+                               const BackendOptions& options) {
+  for (const BackendRecord* record : AllBackends()) {
+    if (record->name != name || record->remembered == nullptr) continue;
+    return record->remembered(machine, options);
+  }
+  return {};
+}
+
 }  // namespace fathom

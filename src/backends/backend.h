@@ -15,9 +15,29 @@
 
 namespace fathom {
 
+// What the autotuner did for this backend's executables so far (row cudnn_benchmark).
+struct TuningSummary {
+  bool on = false;
+  int shapes = 0;      // with more than one candidate
+  int timed = 0;       // by this process; the others came from the file
+  int changed = 0;     // another than the fixed choice is faster
+  int skipped = 0;     // not timed: the time for it was over
+  double seconds = 0;  // of timing, when it was done
+  std::string date;    // of the newest timing
+  std::string file;    // empty: nothing is kept
+  std::string notice;  // a file that could not be used
+  // Of those shapes, once each: by the choice, and by the fixed choice.
+  double microseconds = 0, fixed_microseconds = 0;
+
+  // "11 shapes tuned in 2.4 s on 2026-11-22, cached; 3 differ from the fixed choice"
+  std::string ToString() const;
+};
+
 struct BackendOptions {
-  int threads = 0;  // 0: the machine's usable cores
-  std::string isa;  // "": the best; else amx, avx512, avx2, baseline, neon
+  int threads = 0;           // 0: the machine's usable cores
+  std::string isa;           // "": the best; else amx, avx512, avx2, baseline, neon
+  bool tune = false;         // time candidate kernels once a shape
+  std::string cache_folder;  // where the choices are kept; empty: nowhere
 };
 
 struct BackendInfo {
@@ -63,6 +83,7 @@ struct KernelChoice {
   std::string op;
   std::string kernel;  // "linear_bf16_panel16_avx512"
   std::string instruction_sets;
+  std::string tuning;     // "setting 2, one worker": chosen by timing; empty: the fixed choice
   bool fallback = false;  // the plain reference runs for want of a kernel
 };
 
@@ -79,6 +100,8 @@ class Executable {
   virtual Status Wait() = 0;
   // float32 [num_logit_rows, vocab_size] of the last step.
   virtual Tensor Logits() = 0;
+  // One of Graph::Results after the last step, float32 at the step's sizes.
+  virtual Tensor Kept(ValueId id) = 0;
   virtual std::span<const KernelChoice> kernels() const = 0;
   virtual int64_t arena_bytes() const = 0;
 };
@@ -87,6 +110,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual const BackendInfo& info() const = 0;
+  virtual TuningSummary tuning() const { return {}; }
   // The format and type that this backend wants a weight in. `compiled` false: in place, dense.
   virtual WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const = 0;
   virtual std::unique_ptr<WeightStore> CreateWeights(int count) = 0;
@@ -106,9 +130,15 @@ struct BackendRecord {
   std::string_view name;
   std::string_view description;
   Result<std::unique_ptr<Backend>> (*create)(const Machine& machine, const BackendOptions& options);
+  // What its tuner has kept for this machine, over all models; null: it has no tuner. Times nothing.
+  TuningSummary (*remembered)(const Machine& machine, const BackendOptions& options) = nullptr;
 };
 std::span<const BackendRecord* const> AllBackends();
 Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Machine& machine,
                                                const BackendOptions& options);
+
+// Of the backend of this name; nothing (on = false) where it has no tuner.
+TuningSummary RememberedTuning(std::string_view name, const Machine& machine,
+                               const BackendOptions& options);
 
 }  // namespace fathom

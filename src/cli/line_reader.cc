@@ -8,8 +8,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/cache_file.h"
 #include "cli/terminal.h"
-#include "measure/roof_cache.h"
+#include "base/cache_file.h"
 
 namespace fathom {
 namespace {

@@ -31,6 +31,11 @@ void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
                  "flash_attention_2, sdpa, eager");
   app.add_option("--float32-matmul-precision", engine.float32_matmul_precision,
                  "highest, high, medium");
+  app.add_option("--device-map", engine.device_map,
+                 "auto, balanced, balanced_low_0, sequential, cpu, or a map as JSON; what does not "
+                 "fit runs mapped from disk");
+  app.add_option("--max-memory", engine.max_memory,
+                 "budget of each device: {\"cpu\": \"8GiB\"} or cpu=8GiB");
   app.add_option("--enable", engine.enabled, "switch an optimization on, by its id");
   app.add_option("--disable", engine.disabled, "switch an optimization off, by its id");
   app.add_option("--require", engine.required,

@@ -83,16 +83,13 @@ Result<Header> ParseHeader(const MappedFile& file) {
 
 }  // namespace
 
-NpyWriter::~NpyWriter() {
-  if (file_ != nullptr) std::fclose(file_);
-}
-
-Status NpyWriter::Open(const std::string& path, int64_t rows, int64_t columns) {
-  path_ = path;
-  file_ = std::fopen(path.c_str(), "wb");
-  if (file_ == nullptr) return CannotWrite(path);
+std::string NpyHeader(std::span<const int64_t> shape) {
+  std::string sizes;
+  for (const int64_t size : shape) sizes += fmt::format("{}, ", size);
+  if (shape.size() > 1) sizes.resize(sizes.size() - 2);
+  if (shape.size() == 1) sizes.pop_back();
   std::string header =
-      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}, {}), }}", rows, columns);
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sizes);
   // The data begins at a multiple of 64.
   while ((10 + header.size() + 1) % 64 != 0) header += ' ';
   header += '\n';
@@ -101,7 +98,19 @@ Status NpyWriter::Open(const std::string& path, int64_t rows, int64_t columns) {
   start += '\x00';
   start += static_cast<char>(header.size() & 0xFF);
   start += static_cast<char>(header.size() >> 8);
-  start += header;
+  return start + header;
+}
+
+NpyWriter::~NpyWriter() {
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+Status NpyWriter::Open(const std::string& path, int64_t rows, int64_t columns) {
+  path_ = path;
+  file_ = std::fopen(path.c_str(), "wb");
+  if (file_ == nullptr) return CannotWrite(path);
+  const int64_t shape[] = {rows, columns};
+  const std::string start = NpyHeader(shape);
   if (std::fwrite(start.data(), 1, start.size(), file_) != start.size()) return CannotWrite(path_);
   return Status::Ok();
 }

@@ -29,6 +29,9 @@ class NpyWriter {
   std::FILE* file_ = nullptr;
 };
 
+// What stands before the data: magic, version 1.0 and the dictionary; a multiple of 64 bytes.
+std::string NpyHeader(std::span<const int64_t> shape);
+
 struct NpyMatrix {
   int64_t rows = 0;
   int64_t columns = 0;

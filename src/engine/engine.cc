@@ -12,6 +12,7 @@
 #include "engine/engine_limits.h"
 #include "engine/generation_settings.h"
 #include "engine/kv_cache.h"
+#include "engine/output_pieces.h"
 #include "engine/plan_builder.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
@@ -34,6 +35,7 @@ struct Engine::State {
   ScoreRow row;
   TokenDistribution distribution;
   SamplingArm arm = SamplingArm::kPartial;
+  std::vector<int64_t> windows;  // of each attention that the graph keeps
 
   Status CheckRequest(const Request& request) const;
   Status CheckPrompt(std::span<const int32_t> ids, int64_t room) const;
@@ -41,6 +43,7 @@ struct Engine::State {
   void Advance(Sequence& sequence, std::span<const float> logits, std::vector<StepEvent>& events);
   void Finish(Sequence& sequence, FinishReason reason, StepEvent& event);
   void CountStep(double seconds);
+  void CollectOutputs();
 };
 
 std::string_view FinishReasonName(FinishReason reason) {
@@ -81,12 +84,15 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Model> mode
   FATHOM_ASSIGN(state->runner, StepRunner::Create(loaded, *state->cache, state->store,
                                                   limits.buckets, limits.max_sequences,
                                                   KvCache::BlocksFor(limits.context_length)));
+  const std::string tuning_notice = loaded.backend().tuning().notice;
+  if (notices != nullptr && !tuning_notice.empty()) notices->Warn(tuning_notice);
   state->scheduler =
       std::make_unique<Scheduler>(SchedulerLimits{.max_tokens = limits.buckets.back(),
                                                   .max_sequences = limits.max_sequences,
                                                   .max_blocks = limits.num_blocks},
                                   *state->cache);
   state->arm = loaded.options().IsOn("top_k") ? SamplingArm::kPartial : SamplingArm::kFullSort;
+  state->windows = AttentionWindows(loaded.graph());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
 
@@ -213,6 +219,10 @@ void Engine::State::Advance(Sequence& sequence, std::span<const float> logits,
     return Finish(sequence, FinishReason::kError, event);
   }
   const int32_t id = *chosen;
+  if (!sequence.outputs.empty()) {
+    event.outputs = JoinOutputs(windows, sequence.outputs);
+    sequence.outputs.clear();
+  }
   if (sequence.in_prompt()) sequence.first_token = Clock::now();
   sequence.ids.push_back(id);
   event.new_ids.push_back(id);
@@ -242,6 +252,19 @@ void Engine::State::CountStep(double seconds) {
   (prompt_tokens > 0 ? stats.prefill_seconds : stats.decode_seconds) += seconds;
 }
 
+// Copies what the graph keeps out of the step, for each sequence by itself.
+void Engine::State::CollectOutputs() {
+  const Graph& graph = model->graph();
+  if (graph.attentions.empty() && !graph.keeps_hidden_states) return;
+  int64_t first = 0;
+  for (size_t i = 0; i < step.size(); ++i) {
+    const auto read = [&](ValueId id) { return runner->Kept(id); };
+    step[i].sequence->outputs.push_back(
+        CopyOutputs(graph, read, {first, step[i].count, runner->offset(i)}));
+    first += step[i].count;
+  }
+}
+
 Result<std::vector<StepEvent>> Engine::Step() {
   State& state = *state_;
   std::vector<StepEvent> events = std::exchange(state.kept, {});
@@ -252,6 +275,7 @@ Result<std::vector<StepEvent>> Engine::Step() {
   FATHOM_ASSIGN(const std::span<const float> logits, state.runner->Run(state.step));
   const auto ran = Clock::now();
   state.CountStep(MillisecondsBetween(begin, ran) / 1e3);
+  state.CollectOutputs();
   const auto vocab = static_cast<size_t>(state.model->vocab_size());
   size_t row = 0;
   for (const ScheduledTokens& tokens : state.step) {
@@ -263,6 +287,7 @@ Result<std::vector<StepEvent>> Engine::Step() {
     if (first.in_prompt() && first.index == 0) {
       for (int i = 1; i < first.state->request.num_return_sequences; ++i) {
         sequences.push_back(&state.scheduler->Fork(first, i, tokenizer));
+        sequences.back()->outputs = first.outputs;
       }
     }
     for (Sequence* sequence : sequences) state.Advance(*sequence, row_logits, events);
@@ -296,6 +321,7 @@ Result<std::vector<GeneratedSequence>> Engine::Generate(
       result.finish_reason = event.finish_reason;
       result.status = event.status;
       result.timings = event.timings;
+      if (!event.outputs.empty()) result.outputs.push_back(std::move(event.outputs));
       finished += event.finished();
       if (on_event && !cancelled) cancelled = !on_event(event);
     }

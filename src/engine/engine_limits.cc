@@ -16,6 +16,8 @@ constexpr int64_t kMaxSequences = 4096;
 constexpr int64_t kMaxChunkTokens = int64_t{1} << 16;
 // A slot is an int32.
 constexpr int64_t kMaxBlocks = (int64_t{1} << 31) / kCacheBlockSize - 1;
+// Attention weights that one step keeps at most: a long context goes in smaller chunks.
+constexpr int64_t kKeptAttentionBytes = int64_t{1} << 30;
 // Of the memory that is free once the weights are there; the rest is for activations and everyone
 // else.
 constexpr double kCacheShare = 0.8;
@@ -24,6 +26,15 @@ int64_t CacheBudget(const Model& model) {
   if (model.options().cache_bytes > 0) return model.options().cache_bytes;
   const Machine machine = DetectMachine({.gpus = false});
   return static_cast<int64_t>(kCacheShare * static_cast<double>(machine.memory.usable_bytes));
+}
+
+// Most tokens of a step whose kept attention weights stay within their bytes.
+int64_t TokensWithAttentions(const Graph& graph, const EngineLimits& limits) {
+  int64_t heads = 0;
+  for (const ValueId id : graph.attentions) heads += graph.values[id].dims[1].value;
+  const int64_t row = KvCache::BlocksFor(limits.context_length) * kCacheBlockSize;
+  const int64_t bytes = std::max<int64_t>(heads, 1) * row * static_cast<int64_t>(sizeof(float));
+  return heads == 0 ? kMaxChunkTokens : std::max<int64_t>(1, kKeptAttentionBytes / bytes);
 }
 
 }  // namespace
@@ -49,7 +60,9 @@ Result<EngineLimits> ComputeLimits(const Model& model, NoticeSink* notices) {
   }
   EngineLimits limits{.context_length = model.context_length(),
                       .max_sequences = options.max_sequences};
-  limits.buckets = BucketSizes(options.chunk_tokens, options.max_sequences);
+  limits.buckets =
+      BucketSizes(std::min(options.chunk_tokens, TokensWithAttentions(model.graph(), limits)),
+                  options.max_sequences);
   const int64_t blocks_a_sequence = KvCache::BlocksFor(limits.context_length);
   const int64_t wanted = std::min(kMaxBlocks, blocks_a_sequence * limits.max_sequences);
   // A graph of window layers alone holds no more bytes for it: a bound, not an exact need.

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <filesystem>
 
+#include "base/cache_file.h"
 #include "engine/engine_limits.h"
 #include "engine/model_state.h"
+#include "engine/offload.h"
 #include "engine/plan_builder.h"
 #include "engine/random_weights.h"
 #include "engine/weight_loader.h"
@@ -67,6 +69,7 @@ class ModelLoader {
     FATHOM_TRY(Optimize(graph, &state_->checkpoint));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
+    FATHOM_TRY(Place());
     FATHOM_TRY(CheckMemory());
     FATHOM_ASSIGN(state_->weights,
                   LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
@@ -126,7 +129,10 @@ class ModelLoader {
     machine_ = DetectMachine({.gpus = false});
     EngineOptions& options = state_->options;
     FATHOM_ASSIGN(state_->backend, CreateBackend(options.backend, machine_,
-                                                 {.threads = options.threads, .isa = options.isa}));
+                                                 {.threads = options.threads,
+                                                  .isa = options.isa,
+                                                  .tune = options.IsOn("cudnn_benchmark"),
+                                                  .cache_folder = CacheFolder()}));
     const BackendInfo& info = state_->backend->info();
     options.threads = info.threads;
     options.isa = info.isa;
@@ -142,6 +148,9 @@ class ModelLoader {
     const EngineOptions asked = options;
     FATHOM_ASSIGN(state_->optimizations, RunOptimizations(machine_, &facts, "cpu", &options));
     if (notices_ == nullptr) return Status::Ok();
+    if (options.output_attentions && asked.attn_implementation.empty()) {
+      notices_->Info("output_attentions: attention runs eager, its scores materialized");
+    }
     for (const std::string& wish : UnmetWishes(asked, state_->optimizations)) notices_->Warn(wish);
     return Status::Ok();
   }
@@ -161,6 +170,15 @@ class ModelLoader {
     options.dtype = TorchName(dtype);
     state_->vocab_size = graph.vocab_size;
     FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
+    return Status::Ok();
+  }
+
+  // Row device_map.
+  Status Place() {
+    Plan& plan = state_->plan;
+    FATHOM_ASSIGN(const auto map,
+                  PlaceWeights(*plan.graph, plan.weights, state_->options, machine_));
+    if (!map.empty()) LeaveOnDisk(map, *plan.graph, located_, plan.weights, notices_);
     return Status::Ok();
   }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "graph/keep_outputs.h"
 #include "graph/passes/passes.h"
 #include "optimizations/model_facts.h"
 #include "tensor/convert.h"
@@ -26,6 +27,8 @@ Result<Plan> BuildPlan(Graph graph, DType dtype, const EngineOptions& options,
                        const Backend& backend) {
   Plan plan;
   plan.compiled = options.IsOn("compile");
+  if (options.output_attentions) FATHOM_TRY(KeepAttentions(graph));
+  if (options.output_hidden_states) FATHOM_TRY(KeepHiddenStates(graph));
   if (plan.compiled) FATHOM_TRY(RunPasses(graph, {}).status());
   for (const WeightRecipe& recipe : graph.weights) {
     plan.weights.push_back(backend.ChooseWeight(recipe, dtype, plan.compiled));
@@ -43,8 +46,7 @@ Plan PlanForBucket(const Plan& plan, const EngineOptions& options, const StepSiz
   Plan sized = plan;
   sized.capacity = capacity;
   sized.num_blocks = num_blocks;
-  const bool reuse = plan.compiled && options.IsOn("inference_mode");
-  sized.memory = PlanMemory(*plan.graph, capacity, reuse);
+  sized.memory = PlanMemory(*plan.graph, capacity, options.IsOn("inference_mode"));
   return sized;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/kv_cache.h"
+#include "engine/output_pieces.h"
 #include "engine/stop_matcher.h"
 #include "fathom/engine.h"
 #include "fathom/text.h"
@@ -53,6 +54,7 @@ struct Sequence {
   std::vector<int32_t> ids;
   KvCache::Handle cache = -1;
   TextStream text;
+  OutputPieces outputs;  // of the tokens since the last new id
   Clock::time_point started, first_token;
 
   Sequence(std::shared_ptr<RequestState> request, int sequence_index, const Tokenizer* tokenizer)

@@ -138,6 +138,7 @@ Result<std::span<const float>> StepRunner::Run(std::span<const ScheduledTokens> 
   const StepSizes sizes = Fill(*bucket, step, all_rows);
   FATHOM_TRY(bucket->executable->Launch(sizes));
   FATHOM_TRY(bucket->executable->Wait());
+  last_ = bucket->executable.get();
   for (const ScheduledTokens& tokens : step) cache_.FreeBehindWindow(tokens.sequence->cache);
   const Tensor logits = bucket->executable->Logits();
   return std::span<const float>(logits.as<float>(),

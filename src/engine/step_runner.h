@@ -30,6 +30,11 @@ class StepRunner {
   // instead. The span is valid until the next step.
   Result<std::span<const float>> Run(std::span<const ScheduledTokens> step, bool all_rows = false);
 
+  // One of Graph::Results of the last Run, at its sizes; the entries' tokens lie one after another.
+  Tensor Kept(ValueId id) const { return last_->Kept(id); }
+  // Tokens of entry i that the cache held before the last Run.
+  int64_t offset(size_t i) const { return offsets_[i]; }
+
   // Most tokens of a step that asks for the logits of each; the bucket for it is compiled when it
   // is first needed.
   int64_t scoring_tokens() const { return scoring_tokens_; }
@@ -62,6 +67,7 @@ class StepRunner {
   int64_t scoring_tokens_ = 0;
   int64_t max_sequences_ = 0;
   int64_t max_blocks_ = 0;
+  Executable* last_ = nullptr;    // of the last Run
   std::vector<int64_t> offsets_;  // cache length of each entry before the step
 };
 

@@ -73,6 +73,7 @@ class Loader {
     std::vector<std::vector<WeightSource>> copies;
     for (const LocatedWeight& located : located_) {
       copies.push_back(located.sources);
+      if (plans_[copies.size() - 1].mapped) continue;
       for (size_t i = 0; i < located.sources.size(); ++i) {
         const CheckpointTensor& tensor = *located.tensors[i];
         FATHOM_ASSIGN(AlignedBuffer buffer, AlignedBuffer::Allocate(tensor.size_bytes));
@@ -83,6 +84,10 @@ class Loader {
       }
     }
     for (size_t i = 0; i < located_.size(); ++i) {
+      if (plans_[i].mapped) {
+        FATHOM_TRY(UploadMapped(i));
+        continue;
+      }
       if (!std::ranges::all_of(copies[i], IsFinite)) WarnOf(i);
       FATHOM_TRY(Upload(i, copies[i], false));
     }
@@ -114,7 +119,7 @@ class Loader {
     for (size_t k = 0; k < sources.size(); ++k) {
       const CheckpointTensor& tensor = *located.tensors[k];
       if (consumed[k] < tensor.size_bytes) finite = finite && IsFinite(sources[k]);
-      if (!LiesIn(held, tensor)) checkpoint_.Drop(tensor);
+      if (!LiesIn(held, tensor) || plans_[i].mapped) checkpoint_.Drop(tensor);
     }
     if (!finite) WarnOf(i);
     return Status::Ok();

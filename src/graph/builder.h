@@ -44,6 +44,9 @@ class GraphBuilder {
   ValueId Add1(std::string_view op, std::string name, std::vector<ValueId> inputs,
                Attributes attributes = {});
 
+  // Names what enters the first layer, then what leaves each (Graph::hidden_states).
+  void HiddenState(ValueId x) { graph_.hidden_states.push_back(x); }
+
   // The identity at size 1: nothing is added.
   ValueId AllReduce(ValueId x);
 

@@ -81,6 +81,15 @@ std::string BlockTable(int group) { return fmt::format("block_table.{}", group);
 std::string Slots(int group) { return fmt::format("slots.{}", group); }
 }  // namespace step_input
 
+std::vector<ValueId> Graph::Results() const {
+  std::vector<ValueId> results = {logits};
+  results.insert(results.end(), attentions.begin(), attentions.end());
+  if (keeps_hidden_states) {
+    results.insert(results.end(), hidden_states.begin(), hidden_states.end());
+  }
+  return results;
+}
+
 Status VerifyGraph(const Graph& graph) {
   std::vector<bool> written(graph.values.size(), false);
   std::vector<bool> cache_written(graph.caches.size(), false);
@@ -112,6 +121,9 @@ Status VerifyGraph(const Graph& graph) {
   }
   if (graph.logits == kAbsent || !written[graph.logits]) {
     return Status::RunTime("graph: nothing writes the logits");
+  }
+  for (const ValueId id : graph.Results()) {
+    if (!written[id]) return Status::RunTime("graph: nothing writes " + graph.values[id].name);
   }
   return Status::Ok();
 }

@@ -107,10 +107,20 @@ struct Graph {
   std::vector<CacheSpec> caches;
   std::vector<CacheGroupSpec> groups;
   ValueId logits = kAbsent;  // [num_logit_rows, vocab_size]
+  // Activations that the caller may read after the step, named by graph/keep_outputs.h.
+  //   hidden_states  [num_tokens, hidden_size]: what enters layer 0, then what leaves each layer.
+  //                  The architecture names them; KeepHiddenStates makes the last one the normed.
+  //   attentions     per layer [num_tokens, num_heads, max_blocks, block_size]
+  std::vector<ValueId> hidden_states;
+  std::vector<ValueId> attentions;
+  bool keeps_hidden_states = false;  // off: their memory may be used again within the step
   int64_t num_layers = 0;
   int64_t vocab_size = 0;
   // Old keys depend on the sequence's later length (dynamic rope, longrope): no reuse of prefixes.
   bool cache_depends_on_length = false;
+
+  // Values that stay readable behind the last node: the logits and what is kept.
+  std::vector<ValueId> Results() const;
 };
 
 // The names of the step's inputs; every graph has those it uses.

@@ -39,8 +39,10 @@ std::vector<Life> LivesOf(const Graph& graph, const StepSizes& capacity) {
       if (id != kAbsent && index[id] >= 0) lives[index[id]].last = n;
     }
   }
-  // The caller reads the logits after the last node.
-  lives[index[graph.logits]].last = static_cast<int>(graph.nodes.size());
+  // The caller reads the logits, and what is kept, after the last node.
+  for (const ValueId id : graph.Results()) {
+    lives[index[id]].last = static_cast<int>(graph.nodes.size());
+  }
   return lives;
 }
 

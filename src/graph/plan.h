@@ -17,6 +17,9 @@ inline constexpr int64_t kCacheBlockSize = 32;
 struct WeightPlan {
   WeightFormat format = WeightFormat::kDense;
   DType dtype = DType::kBF16;
+  // Stays on disk (row device_map): dense, used where the checkpoint maps it, its pages let go
+  // after each use. A backend that cannot use it there holds it in memory.
+  bool mapped = false;
 };
 
 // Where the activations of a step lie: offsets into one arena (PlanMemory, below).

@@ -1,13 +1,8 @@
 #include "measure/roof_cache.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-
+#include "base/cache_file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
@@ -55,16 +50,6 @@ double Probe(const Machine& machine, const BackendInfo& info) {
 
 }  // namespace
 
-std::string CacheFolder() {
-  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && xdg[0] == '/') {
-    return std::string(xdg) + "/fathom";
-  }
-  if (const char* home = std::getenv("HOME"); home != nullptr && home[0] == '/') {
-    return std::string(home) + "/.cache/fathom";
-  }
-  return "";
-}
-
 double RememberedReadStream(const Machine& machine, const BackendInfo& info) {
   const JsonValue cache = ReadCache();
   const JsonValue* known = cache.Find(KeyOf(machine, info.isa, info.threads));
@@ -80,20 +65,8 @@ void RememberReadStream(const Machine& machine, const std::string& isa, int thre
   if (path.empty()) return;
   JsonValue cache = ReadCache();
   cache.Set(KeyOf(machine, isa, threads), gb_per_s);
-  std::error_code error;
-  std::filesystem::create_directories(CacheFolder(), error);
-  // Written beside and renamed: a reader never sees half a file. A cache that cannot be written is
-  // no failure of the run.
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (file == nullptr) return;
-  const std::string text = WriteJsonIndented(cache) + "\n";
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) == 0 && written) {
-    std::filesystem::rename(temporary, path, error);
-  } else {
-    std::filesystem::remove(temporary, error);
-  }
+  // A cache that cannot be written is no failure of the run.
+  WriteCacheFile(path, WriteJsonIndented(cache) + "\n");
 }
 
 }  // namespace fathom

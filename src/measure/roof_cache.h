@@ -9,9 +9,6 @@
 
 namespace fathom {
 
-// $XDG_CACHE_HOME/fathom or ~/.cache/fathom; empty where neither variable is set.
-std::string CacheFolder();
-
 // GB/s of the read stream with these threads and instruction sets: from the cache where this
 // machine was probed before, else probed for a few tenths of a second and stored. 0 where it cannot
 // be told.

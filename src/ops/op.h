@@ -57,6 +57,8 @@ struct OpCall {
   std::span<Operand> outputs;
   // A kernel's own scratch, as large as its row asked for; the reference has none.
   std::byte* scratch = nullptr;
+  // Which of the settings of the kernel's row runs; 0: the fixed choice.
+  int tuning = 0;
 };
 
 enum class PortKind : uint8_t {
@@ -133,6 +135,11 @@ std::span<const OpRecord* const> AllOps();
 const OpRecord* FindOp(std::string_view name);
 // The record must exist.
 const OpRecord& GetOp(std::string_view name);
+
+// attention, or attention_with_weights: the same inputs and first output.
+inline bool IsAttention(const OpRecord& op) {
+  return op.name == "attention" || op.name == "attention_with_weights";
+}
 
 // The port of input `index` (output likewise): repeated ports take turns from the first one so
 // marked. Null where the record has no port for it.

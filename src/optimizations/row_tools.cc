@@ -25,16 +25,14 @@ const GpuInfo* FindGpu(const Machine& machine, std::string_view kind) {
 
 std::string_view DeviceTitle(std::string_view device) { return device == "cuda" ? "CUDA" : "MPS"; }
 
-// Why the machine has no such device, as the machine's evidence says it.
+// Why there is no such device, as the machine's evidence says it.
 std::string WhyNoDevice(const RowInput& input, std::string_view device) {
   std::string_view how = input.machine.EvidenceOf(fmt::format("gpus.{}", device));
   constexpr std::string_view kNone = "none: ";
   if (how.starts_with(kNone)) how.remove_prefix(kNone.size());
-  const bool cuda = device == "cuda";
-  std::string text = Say(input.language, "the machine has no {}", "本机没有 {}",
-                         cuda ? "NVIDIA GPU" : "Apple GPU");
-  if (!how.empty()) text += fmt::format(" ({})", how);
-  return text;
+  const std::string_view gpu = device == "cuda" ? "NVIDIA GPU" : "Apple GPU";
+  if (how.empty()) return Say(input.language, "no {}", "没有 {}", gpu);
+  return Say(input.language, "no {} found ({})", "未发现 {}（{}）", gpu, how);
 }
 
 }  // namespace
@@ -64,6 +62,12 @@ std::string DTypeAsRun(const RowInput& input) {
   const std::string& own = input.model->checkpoint_dtype;
   if (own == "float32" && IsEnabled(input.options, "dtype")) return "bfloat16";
   return own == "float64" ? "float32" : own;
+}
+
+double BitsPerWeight(std::string_view dtype) {
+  if (dtype == "int8") return 8.5;
+  if (dtype == "int4") return 4.75;
+  return dtype == "bfloat16" || dtype == "float16" ? 16 : 32;
 }
 
 DeviceStatus DeviceWithoutBackend(const RowInput& input, std::string_view device) {
@@ -107,6 +111,7 @@ Detection DetectOn(const RowInput& input, DeviceStatus cpu, std::vector<std::str
   detection.cpu = std::move(cpu);
   detection.mps = DeviceWithoutBackend(input, "mps");
   detection.cuda = DeviceWithoutBackend(input, "cuda");
+  detection.remedy = RemedyForDevices(input);
   detection.evidence = std::move(evidence);
   AddMachineEvidence(input.machine, "gpus.mps", detection.evidence);
   AddMachineEvidence(input.machine, "gpus.cuda", detection.evidence);

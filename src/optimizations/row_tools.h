@@ -23,6 +23,9 @@ CpuFeatures UsableFeatures(const RowInput& input);
 // "" where that hangs on a model and none is named.
 std::string DTypeAsRun(const RowInput& input);
 
+// Of a linear layer, with its scales; 32 for "".
+double BitsPerWeight(std::string_view dtype);
+
 // The status of "mps" or "cuda" for a row that runs on the device: unavailable, naming the device
 // that is missing, the backend that is missing, or both.
 DeviceStatus DeviceWithoutBackend(const RowInput& input, std::string_view device);

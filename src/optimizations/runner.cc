@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "optimizations/optimization.h"
+#include "optimizations/placement.h"
 
 namespace fathom {
 
@@ -35,7 +36,7 @@ Status CheckChoice(std::string_view option, const std::string& value,
 Status Unmet(const Optimization& row, const RowOutcome& outcome, const std::string& remedy) {
   return Status::RunTime(fmt::format("{} is required, but {}: {}", row.id,
                                      RowStateName(outcome.state), outcome.reason),
-                         remedy);
+                         outcome.state == RowState::kUnavailable ? remedy : "");
 }
 
 }  // namespace
@@ -81,10 +82,8 @@ Status CheckOptionValues(const EngineOptions& options) {
     FATHOM_TRY(CheckChoice("--attn-implementation", options.attn_implementation,
                            {"flash_attention_2", "sdpa", "eager"}));
   }
-  if (!options.device_map.empty()) {
-    FATHOM_TRY(CheckChoice("--device-map", options.device_map,
-                           {"auto", "balanced", "balanced_low_0", "sequential", "cpu"}));
-  }
+  if (!options.device_map.empty()) FATHOM_TRY(ParseDeviceMap(options.device_map).status());
+  if (!options.max_memory.empty()) FATHOM_TRY(ParseMaxMemory(options.max_memory).status());
   return Status::Ok();
 }
 

@@ -33,6 +33,7 @@ struct Weight {
   int64_t stride = 0;         // kDense: elements from row to row; kPanel16: from panel to panel
   const void* data = nullptr;
   int64_t size_bytes = 0;  // as held, padding included
+  bool in_file = false;    // `data` lies in the mapping of a checkpoint, whose pages come back
 
   int64_t panels() const { return (rows + 15) / 16; }
   int64_t cols_padded() const { return stride / 16; }  // kPanel16

@@ -19,6 +19,9 @@ SANITIZED = bool(os.environ.get("FATHOM_SANITIZE"))
 SANITIZER_EXIT = 99
 TIME_LIMIT_S = 300 if SANITIZED else 60
 
+# Tuned kernel choices and probed roofs of all runs of a test program.
+CACHE = tempfile.TemporaryDirectory(prefix="fathom_cli_cache_")
+
 fathom = "fathom"  # path of the program, set by main()
 
 
@@ -26,6 +29,7 @@ def environment(changes=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "FATHOM_"))}
     env["ASAN_OPTIONS"] = f"exitcode={SANITIZER_EXIT}:allocator_may_return_null=1"
     env["UBSAN_OPTIONS"] = f"exitcode={SANITIZER_EXIT}:print_stacktrace=1"
+    env["XDG_CACHE_HOME"] = CACHE.name
     env.update(changes or {})
     return {k: v for k, v in env.items() if v is not None}
 

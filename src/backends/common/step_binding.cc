@@ -1,6 +1,8 @@
 #include "backends/common/step_binding.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <utility>
@@ -59,6 +61,7 @@ Result<StepBinding> StepBinding::Create(const Plan& plan, const WeightStore& wei
     FATHOM_TRY(binding.BindValue(static_cast<ValueId>(i), plan, weights, caches));
   }
   binding.MakeCalls();
+  binding.FindMapped(plan, weights);
   FATHOM_TRY(binding.Bind(plan.capacity));
   return binding;
 }
@@ -128,6 +131,46 @@ void StepBinding::MakeCalls() {
                       .inputs = {inputs, node.inputs.size()},
                       .outputs = {outputs, node.outputs.size()}});
   }
+}
+
+void StepBinding::FindMapped(const Plan& plan, const WeightStore& weights) {
+  const bool any = std::any_of(plan.weights.begin(), plan.weights.end(),
+                               [](const WeightPlan& weight) { return weight.mapped; });
+  if (!any) return;
+  for (const OpNode& node : graph_->nodes) {
+    std::vector<const Weight*>& mine = mapped_.emplace_back();
+    // Some rows are looked up: the rest was never there.
+    if (node.op->name == "embedding") continue;
+    for (const ValueId id : node.inputs) {
+      if (id == kAbsent || graph_->values[id].kind != ValueKind::kWeight) continue;
+      const int32_t weight = graph_->values[id].weight;
+      const Weight& held = weights.Get(weight);
+      if (plan.weights[weight].mapped && held.in_file) mine.push_back(&held);
+    }
+  }
+}
+
+namespace {
+
+void Advise(const std::vector<const Weight*>& weights, int advice) {
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (const Weight* weight : weights) {
+    const auto begin = (reinterpret_cast<uintptr_t>(weight->data) + page - 1) / page * page;
+    const auto end =
+        (reinterpret_cast<uintptr_t>(weight->data) + static_cast<uintptr_t>(weight->size_bytes)) /
+        page * page;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, advice);
+  }
+}
+
+}  // namespace
+
+void StepBinding::PrefetchMapped(size_t node) const {
+  if (node < mapped_.size()) Advise(mapped_[node], MADV_WILLNEED);
+}
+
+void StepBinding::DropMapped(size_t node) const {
+  if (node < mapped_.size()) Advise(mapped_[node], MADV_DONTNEED);
 }
 
 std::span<int32_t> StepBinding::Input(std::string_view name) {

@@ -50,12 +50,20 @@ class StepBinding {
   // Operands of node i at the sizes of the last Bind. The scratch is null until SetScratch.
   const OpCall& call(size_t node) const { return calls_[node]; }
   void SetScratch(size_t node, std::byte* scratch) { calls_[node].scratch = scratch; }
+  void SetTuning(size_t node, int tuning) { calls_[node].tuning = tuning; }
   // Shape of a value at its largest.
   Shape CapacityShape(ValueId value) const;
 
   // A value as a tensor at the sizes of the last Bind (not a matrix: see call).
   const Tensor& value(ValueId id) const { return values_[id].tensor; }
   const Tensor& logits() const { return value(graph_->logits); }
+  // Around node i, on one thread: the pages of the weights that stay on disk are asked for while
+  // the node before runs, and let go behind it. Others may still read them: they come back.
+  void PrefetchMapped(size_t node) const;
+  void DropMapped(size_t node) const;
+  bool has_mapped() const { return !mapped_.empty(); }
+  bool IsMapped(size_t node) const { return node < mapped_.size() && !mapped_[node].empty(); }
+
   // Bytes of activations and step inputs.
   int64_t arena_bytes() const { return arena_bytes_; }
 
@@ -64,6 +72,7 @@ class StepBinding {
                    const CacheStore& caches);
   Status AllocateInput(ValueId id);
   void MakeCalls();
+  void FindMapped(const Plan& plan, const WeightStore& weights);
 
   // One operand that a step reshapes.
   struct Sized {
@@ -83,6 +92,8 @@ class StepBinding {
   std::vector<Sized> sized_operands_;
   std::vector<OpCall> calls_;
   int64_t arena_bytes_ = 0;
+  // Per node, where any weight stays on disk; else empty.
+  std::vector<std::vector<const Weight*>> mapped_;
 };
 
 }  // namespace fathom

@@ -164,7 +164,8 @@ Result<HeldWeight> ImportWeight(const WeightRecipe& recipe, const WeightPlan& pl
   weight.size_bytes = weight.payload_bytes();
   if (in_place && rows.dtype() == dtype) {
     weight.data = rows.InPlace(alignment, &weight.stride);
-    if (weight.data != nullptr) return held;
+    weight.in_file = weight.data != nullptr;
+    if (weight.in_file) return held;
   }
   FATHOM_ASSIGN(held.buffer, AlignedBuffer::AllocateArray(static_cast<size_t>(weight.rows),
                                                           weight.cols * BytesOf(dtype)));

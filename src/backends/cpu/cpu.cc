@@ -1,6 +1,9 @@
 // The cpu backend: weights packed into panels (planned arm) or used where they are mapped (eager
 // arm), kernels for one instruction set level out of one binary.
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -9,21 +12,31 @@
 #include "backends/common/host_stores.h"
 #include "backends/common/weight_import.h"
 #include "backends/cpu/executable.h"
+#include "backends/cpu/tuner.h"
 #include "base/check.h"
 #include "base/thread_pool.h"
 
 namespace fathom {
 namespace {
 
+// Raised where a kernel's speed changes: what was timed before counts no more.
+constexpr int kTuningVersion = 1;
 // Panels that a worker packs at a time.
 constexpr size_t kPackPanels = 4;
 
 class CpuBackend final : public Backend {
  public:
-  CpuBackend(BackendInfo info, CpuFeatures features, std::shared_ptr<ThreadPool> pool)
-      : info_(std::move(info)), features_(features), pool_(std::move(pool)) {}
+  CpuBackend(BackendInfo info, CpuFeatures features, std::shared_ptr<ThreadPool> pool,
+             std::shared_ptr<Tuner> tuner)
+      : info_(std::move(info)),
+        features_(features),
+        pool_(std::move(pool)),
+        tuner_(std::move(tuner)) {}
 
   const BackendInfo& info() const override { return info_; }
+  TuningSummary tuning() const override {
+    return tuner_ == nullptr ? TuningSummary{} : tuner_->summary();
+  }
 
   WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const override {
     if (recipe.role == WeightRole::kVector) return {WeightFormat::kDense, DType::kF32};
@@ -46,7 +59,7 @@ class CpuBackend final : public Backend {
   Result<std::unique_ptr<Executable>> Compile(Plan plan, std::shared_ptr<const WeightStore> weights,
                                               std::shared_ptr<CacheStore> caches) override {
     return CpuExecutable::Create(std::move(plan), std::move(weights), std::move(caches), pool_,
-                                 features_);
+                                 features_, tuner_);
   }
 
  private:
@@ -56,6 +69,7 @@ class CpuBackend final : public Backend {
   BackendInfo info_;
   CpuFeatures features_;
   std::shared_ptr<ThreadPool> pool_;
+  std::shared_ptr<Tuner> tuner_;  // null: fixed choices
 };
 
 Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan& plan,
@@ -109,6 +123,19 @@ Status CpuBackend::Upload(WeightStore& store, int index, const WeightRecipe& rec
   return Status::Ok();
 }
 
+std::shared_ptr<Tuner> MakeTuner(const Machine& machine, std::string_view isa, int threads,
+                                 const std::string& folder) {
+  TunerOptions options{.folder = folder};
+  options.machine = fmt::format("{} | {} | {} threads", machine.cpu.model, isa, threads);
+  for (const CpuKernel& kernel : CpuKernels()) {
+    options.build += fmt::format("{}:{} ", kernel.name, kernel.tunings);
+  }
+  // Short: what it is made of is the table and the code behind it.
+  options.build =
+      fmt::format("{:016x} {}", std::hash<std::string>{}(options.build), kTuningVersion);
+  return std::make_shared<Tuner>(std::move(options));
+}
+
 Result<std::unique_ptr<Backend>> CreateCpu(const Machine& machine, const BackendOptions& options) {
   const CpuFeatures host = HostCpuFeatures();
   Isa isa = BestIsa(host);
@@ -122,8 +149,17 @@ Result<std::unique_ptr<Backend>> CreateCpu(const Machine& machine, const Backend
   BackendInfo info{.name = "cpu", .device = "cpu", .threads = pool->count()};
   info.isa = IsaName(isa);
   for (const std::string_view name : allowed.Names()) info.instruction_sets.emplace_back(name);
+  std::shared_ptr<Tuner> tuner;
+  if (options.tune) tuner = MakeTuner(machine, info.isa, info.threads, options.cache_folder);
   return std::unique_ptr<Backend>(
-      std::make_unique<CpuBackend>(std::move(info), allowed, std::move(pool)));
+      std::make_unique<CpuBackend>(std::move(info), allowed, std::move(pool), std::move(tuner)));
+}
+
+TuningSummary Remembered(const Machine& machine, const BackendOptions& options) {
+  const int threads = options.threads > 0 ? options.threads : std::max(1, machine.cpu.cores);
+  const std::string best(IsaName(BestIsa(machine.cpu.features)));
+  return MakeTuner(machine, options.isa.empty() ? best : options.isa, threads, options.cache_folder)
+      ->remembered();
 }
 
 }  // namespace
@@ -133,6 +169,7 @@ const BackendRecord& backend_cpu() {
       .name = "cpu",
       .description = "packed weights and kernels for AMX, AVX-512, AVX2, NEON or any CPU",
       .create = CreateCpu,
+      .remembered = Remembered,
   };
   return record;
 }

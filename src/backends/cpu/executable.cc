@@ -8,7 +8,7 @@ namespace fathom {
 
 Result<std::unique_ptr<Executable>> CpuExecutable::Create(
     Plan plan, std::shared_ptr<const WeightStore> weights, std::shared_ptr<CacheStore> caches,
-    std::shared_ptr<ThreadPool> pool, CpuFeatures features) {
+    std::shared_ptr<ThreadPool> pool, CpuFeatures features, std::shared_ptr<Tuner> tuner) {
   auto executable = std::make_unique<CpuExecutable>();
   FATHOM_ASSIGN(executable->binding_, StepBinding::Create(plan, *weights, *caches));
   executable->weights_ = std::move(weights);
@@ -16,34 +16,50 @@ Result<std::unique_ptr<Executable>> CpuExecutable::Create(
   executable->pool_ = std::move(pool);
   executable->compiled_ = plan.compiled;
   FATHOM_TRY(executable->ChooseAll(plan, features));
+  if (tuner != nullptr) FATHOM_TRY(executable->TuneAll(features, *tuner));
+  executable->ListChoices();
   return std::unique_ptr<Executable>(std::move(executable));
 }
 
 Status CpuExecutable::ChooseAll(const Plan& plan, CpuFeatures features) {
   const Graph& graph = binding_.graph();
-  size_t scratch_bytes = 0;
   for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const OpNode& node = graph.nodes[i];
-    const OpCall& call = binding_.call(i);
-    Node& mine = nodes_.emplace_back();
-    mine.stages = ChooseKernels(CpuKernels(), features, *node.op, call, plan.attn_implementation);
-    for (const KernelStage& stage : mine.stages) {
+    nodes_.emplace_back().stages = ChooseKernels(CpuKernels(), features, *graph.nodes[i].op,
+                                                 binding_.call(i), plan.attn_implementation);
+  }
+  return AllocateScratch();
+}
+
+Status CpuExecutable::AllocateScratch() {
+  size_t bytes = 0;
+  const auto add = [&](size_t node, const KernelStage& stage) {
+    if (stage.kernel == nullptr || stage.kernel->scratch_bytes == nullptr) return;
+    bytes = std::max(bytes, stage.kernel->scratch_bytes(binding_.call(node), pool_->count()));
+  };
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    for (const KernelStage& stage : nodes_[i].stages) add(i, stage);
+    for (const auto& candidates : nodes_[i].candidates) {
+      for (const KernelStage& stage : candidates) add(i, stage);
+    }
+  }
+  FATHOM_ASSIGN(scratch_, AlignedBuffer::Allocate(bytes));
+  for (size_t i = 0; i < nodes_.size(); ++i) binding_.SetScratch(i, scratch_.data());
+  return Status::Ok();
+}
+
+void CpuExecutable::ListChoices() {
+  const Graph& graph = binding_.graph();
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    for (const KernelStage& stage : nodes_[i].stages) {
       const CpuKernel* kernel = stage.kernel;
-      KernelChoice choice{.node = node.name, .op = std::string(node.op->name)};
+      KernelChoice choice{.node = graph.nodes[i].name, .op = std::string(graph.nodes[i].op->name)};
       choice.kernel = kernel == nullptr ? "reference" : kernel->name;
       choice.fallback = kernel == nullptr;
-      if (kernel != nullptr) {
-        choice.instruction_sets = kernel->features.ToString();
-        if (kernel->scratch_bytes != nullptr) {
-          scratch_bytes = std::max(scratch_bytes, kernel->scratch_bytes(call, pool_->count()));
-        }
-      }
+      if (kernel != nullptr) choice.instruction_sets = kernel->features.ToString();
+      choice.tuning = DescribeTuning(stage);
       choices_.push_back(std::move(choice));
     }
   }
-  FATHOM_ASSIGN(scratch_, AlignedBuffer::Allocate(scratch_bytes));
-  for (size_t i = 0; i < nodes_.size(); ++i) binding_.SetScratch(i, scratch_.data());
-  return Status::Ok();
 }
 
 Status CpuExecutable::Launch(const StepSizes& sizes) {
@@ -55,8 +71,8 @@ Status CpuExecutable::Launch(const StepSizes& sizes) {
     const auto stage = std::find_if(node.stages.begin(), node.stages.end(),
                                     [&](const KernelStage& s) { return rows <= s.max_rows; });
     node.kernel = stage == node.stages.end() ? nullptr : stage->kernel;
-    node.one_worker = node.kernel == nullptr ||
-                      RunsOnOneWorker(binding_.graph().nodes[i].op->name, sizes.num_tokens);
+    node.one_worker = node.kernel == nullptr || IsForOneWorker(*stage, i, sizes.num_tokens);
+    if (node.kernel != nullptr) binding_.SetTuning(i, stage->tuning);
   }
   if (compiled_) {
     pool_->Run([this](const Worker& worker) { RunPlanned(worker); });
@@ -64,6 +80,12 @@ Status CpuExecutable::Launch(const StepSizes& sizes) {
     RunEager();
   }
   return Status::Ok();
+}
+
+bool CpuExecutable::IsForOneWorker(const KernelStage& stage, size_t node,
+                                   int64_t num_tokens) const {
+  if (stage.workers != NodeWorkers::kFixed) return stage.workers == NodeWorkers::kOne;
+  return RunsOnOneWorker(binding_.graph().nodes[node].op->name, num_tokens);
 }
 
 void CpuExecutable::RunNode(size_t node, const Worker& worker) const {
@@ -77,9 +99,12 @@ void CpuExecutable::RunNode(size_t node, const Worker& worker) const {
 
 void CpuExecutable::RunPlanned(const Worker& worker) const {
   size_t i = 0;
+  const bool advises = binding_.has_mapped() && worker.index == 0;
   while (i < nodes_.size()) {
     if (!nodes_[i].one_worker) {
+      if (advises) binding_.PrefetchMapped(i + 1);
       RunNode(i++, worker);
+      if (advises) binding_.DropMapped(i - 1);
       if (i < nodes_.size() && !nodes_[i].one_worker) worker.Barrier();
       continue;
     }
@@ -87,7 +112,10 @@ void CpuExecutable::RunPlanned(const Worker& worker) const {
     size_t end = i;
     while (end < nodes_.size() && nodes_[end].one_worker) ++end;
     worker.BarrierThen([&] {
-      for (size_t node = i; node < end; ++node) RunNode(node, Worker{});
+      for (size_t node = i; node < end; ++node) {
+        RunNode(node, Worker{});
+        binding_.DropMapped(node);
+      }
     });
     i = end;
   }
@@ -100,6 +128,7 @@ void CpuExecutable::RunEager() {
     } else {
       pool_->Run([&](const Worker& worker) { RunNode(i, worker); });
     }
+    binding_.DropMapped(i);
   }
 }
 

@@ -47,6 +47,9 @@ struct CpuKernel {
   void (*run)(const OpCall& call, const Worker& worker) = nullptr;
   // Relative error by which the kernel rounds operands before it multiplies (ops/op_testing.h).
   double compute_epsilon = 0x1p-23;
+  // Settings that OpCall::tuning may choose: 0 .. tunings - 1. All compute the same to within
+  // float32 rounding.
+  int tunings = 1;
 };
 
 // The rows while they are collected. Its members are compiled once, for the plain CPU: the kernel

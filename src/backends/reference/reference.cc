@@ -35,12 +35,16 @@ class ReferenceExecutable final : public Executable {
   Status Launch(const StepSizes& sizes) override {
     FATHOM_TRY(binding_.Bind(sizes));
     const auto& nodes = binding_.graph().nodes;
-    for (size_t i = 0; i < nodes.size(); ++i) nodes[i].op->reference(binding_.call(i));
+    for (size_t i = 0; i < nodes.size(); ++i) {
+      nodes[i].op->reference(binding_.call(i));
+      binding_.DropMapped(i);
+    }
     return Status::Ok();
   }
 
   Status Wait() override { return Status::Ok(); }
   Tensor Logits() override { return binding_.logits(); }
+  Tensor Kept(ValueId id) override { return binding_.value(id); }
   std::span<const KernelChoice> kernels() const override { return choices_; }
   int64_t arena_bytes() const override { return binding_.arena_bytes(); }
 

@@ -12,6 +12,7 @@
 #include "cli/command.h"
 #include "cli/conversation.h"
 #include "cli/model_options.h"
+#include "cli/npz.h"
 #include "cli/sampling_options.h"
 #include "cli/terminal.h"
 #include "fathom/engine.h"
@@ -33,6 +34,8 @@ struct RunArguments {
   std::string system;
   bool raw = false;
   std::string format = "text";
+  std::optional<std::string> output_attentions;  // .npz files
+  std::optional<std::string> output_hidden_states;
 };
 
 // The prompt's ids, and the text to show before a raw continuation.
@@ -162,11 +165,46 @@ Status PrintText(const Engine& engine, const RunArguments& arguments,
   return InterruptGuard::interrupted() ? Status::Interrupted() : Status::Ok();
 }
 
+// Names in the .npz: "attentions.step0.layer3", "hidden_states.step0.layer0" (the embeddings);
+// behind "sequence1." where there are several.
+Status SaveOutputs(const std::string& path, std::string_view kind,
+                   std::vector<OutputArray> StepOutputs::*arrays,
+                   const std::vector<GeneratedSequence>& sequences) {
+  NpzWriter writer;
+  FATHOM_TRY(writer.Open(path));
+  for (size_t s = 0; s < sequences.size(); ++s) {
+    const std::string prefix = sequences.size() > 1 ? fmt::format("sequence{}.", s) : "";
+    for (size_t step = 0; step < sequences[s].outputs.size(); ++step) {
+      const std::vector<OutputArray>& layers = sequences[s].outputs[step].*arrays;
+      for (size_t layer = 0; layer < layers.size(); ++layer) {
+        FATHOM_TRY(writer.Add(fmt::format("{}{}.step{}.layer{}", prefix, kind, step, layer),
+                              layers[layer].shape, layers[layer].values));
+      }
+    }
+  }
+  return writer.Close();
+}
+
+Status SaveAllOutputs(const RunArguments& arguments,
+                      const std::vector<GeneratedSequence>& sequences) {
+  if (arguments.output_attentions) {
+    FATHOM_TRY(SaveOutputs(*arguments.output_attentions, "attentions", &StepOutputs::attentions,
+                           sequences));
+  }
+  if (arguments.output_hidden_states) {
+    FATHOM_TRY(SaveOutputs(*arguments.output_hidden_states, "hidden_states",
+                           &StepOutputs::hidden_states, sequences));
+  }
+  return Status::Ok();
+}
+
 Status Run(RunArguments arguments) {
   // From here on an interruption ends the answer, not the program in the middle of a write.
   const InterruptGuard guard;
   arguments.model.engine.max_sequences =
       std::max<int64_t>(arguments.sampling.num_return_sequences.value_or(1), 1);
+  arguments.model.engine.output_attentions = arguments.output_attentions.has_value();
+  arguments.model.engine.output_hidden_states = arguments.output_hidden_states.has_value();
   FATHOM_ASSIGN(const auto model, LoadModel(arguments.model));
   FATHOM_ASSIGN(Prompt prompt, MakePrompt(arguments, *model));
   NoticeList notices;
@@ -183,6 +221,7 @@ Status Run(RunArguments arguments) {
                   return written.ok() && !InterruptGuard::interrupted();
                 }));
   FATHOM_TRY(written);
+  FATHOM_TRY(SaveAllOutputs(arguments, sequences));
   if (text && model->tokenizer() != nullptr) {
     return PrintText(*engine, arguments, sequences, stream);
   }
@@ -196,6 +235,11 @@ Status Run(RunArguments arguments) {
 }
 
 Status CheckArguments(const RunArguments& arguments) {
+  if (arguments.output_attentions &&
+      arguments.output_attentions == arguments.output_hidden_states) {
+    return Status::Usage("--output-hidden-states", "names the file of --output-attentions",
+                         "give another file");
+  }
   const int given =
       arguments.prompt.has_value() + arguments.prompt_file.has_value() + arguments.ids.has_value();
   if (given > 1) {
@@ -221,6 +265,10 @@ CommandAction Setup(CLI::App& app) {
   app.add_flag("--raw", arguments->raw, "continue the prompt as it is, without the chat template");
   AddSamplingOptions(app, arguments->sampling);
   AddModelOptions(app, arguments->model);
+  app.add_option("--output-attentions", arguments->output_attentions,
+                 "write the attention weights of every step and layer to FILE.npz");
+  app.add_option("--output-hidden-states", arguments->output_hidden_states,
+                 "write the hidden states of every step and layer to FILE.npz");
   app.add_option("--format", arguments->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--quiet", arguments->model.quiet, "nothing on stderr but errors");

@@ -18,7 +18,7 @@ int FindQueryRotary(const Graph& graph, const GraphUses& uses, const OpNode& key
                     ValueId key_cache, int write) {
   for (const int reader : uses.consumers(key_cache)) {
     const OpNode& attention = graph.nodes[reader];
-    if (attention.op->name != "attention" || reader < write) continue;
+    if (!IsAttention(*attention.op) || reader < write) continue;
     const int rotary = uses.producer(attention.inputs[0]);
     if (rotary < 0 || graph.nodes[rotary].op->name != "rotary") continue;
     const auto& readers = uses.consumers(graph.nodes[rotary].outputs[0]);

@@ -42,7 +42,12 @@ Result<std::vector<PassReport>> RunPasses(Graph& graph, std::span<const std::str
 }
 
 GraphUses::GraphUses(const Graph& graph)
-    : producer_(graph.values.size(), -1), consumers_(graph.values.size()), logits_(graph.logits) {
+    : producer_(graph.values.size(), -1),
+      consumers_(graph.values.size()),
+      result_(graph.values.size(), false) {
+  for (const ValueId id : graph.Results()) {
+    if (id != kAbsent) result_[id] = true;
+  }
   for (int n = 0; n < static_cast<int>(graph.nodes.size()); ++n) {
     for (const ValueId id : graph.nodes[n].outputs) producer_[id] = n;
     for (const ValueId id : graph.nodes[n].inputs) {

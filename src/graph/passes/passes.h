@@ -42,13 +42,13 @@ class GraphUses {
   explicit GraphUses(const Graph& graph);
   int producer(ValueId value) const { return producer_[value]; }  // node index, -1: none
   const std::vector<int>& consumers(ValueId value) const { return consumers_[value]; }
-  // The value is read by exactly one node and is not the graph's result.
-  bool UsedOnce(ValueId value) const { return consumers_[value].size() == 1 && value != logits_; }
+  // The value is read by exactly one node and is none of the graph's results.
+  bool UsedOnce(ValueId value) const { return consumers_[value].size() == 1 && !result_[value]; }
 
  private:
   std::vector<int> producer_;
   std::vector<std::vector<int>> consumers_;
-  ValueId logits_;
+  std::vector<bool> result_;
 };
 
 // Erases the nodes marked in `dead`.

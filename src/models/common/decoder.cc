@@ -29,7 +29,11 @@ class DecoderBuilder {
         "rotary_table", "rotary_emb",
         {builder_.Input(step_input::kPositions), builder_.Input(step_input::kRopeLengths)},
         rope_.attributes);
-    for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) x = Layer(layer, x);
+    builder_.HiddenState(x);
+    for (int64_t layer = 0; layer < config_.num_hidden_layers; ++layer) {
+      x = Layer(layer, x);
+      builder_.HiddenState(x);
+    }
     builder_.SetScope(-1, "");
     x = builder_.Add1("gather_rows", "logit_rows", {x, builder_.Input(step_input::kLogitRows)});
     x = Norm(x, "norm", "model.norm");

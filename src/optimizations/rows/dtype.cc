@@ -107,12 +107,6 @@ Result<RowOutcome> Apply(const RowInput& input, std::string_view device, EngineO
   return RowOutcome{RowState::kOn, dtype, WhyNarrow(input, dtype)};
 }
 
-double BitsPerWeight(std::string_view dtype) {
-  if (dtype == "int8") return 8.5;
-  if (dtype == "int4") return 4.75;
-  return dtype == "float32" ? 32 : 16;
-}
-
 Estimate Save(const RowInput& input) {
   const std::string dtype = DTypeAsRun(input);
   if (input.model == nullptr || dtype.empty()) return {};

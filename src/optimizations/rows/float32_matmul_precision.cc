@@ -52,12 +52,13 @@ Detection Detect(const RowInput& input) {
   Detection detection = DetectOn(input, OnCpu(input, !units.empty()), std::move(evidence));
   if (units.empty()) {
     detection.evidence.push_back("cpu.isa: " + UsableFeatures(input).ToString());
-    detection.remedy =
-        Say(input.language,
-            "a CPU with AVX-512 BF16 (from Zen 4, Cooper Lake) or AMX (from Sapphire "
-            "Rapids)",
-            "换用带 AVX-512 BF16（Zen 4、Cooper Lake 起）或 AMX（Sapphire Rapids "
-            "起）的 CPU");
+    std::string cpu = Say(input.language,
+                          "a CPU with AVX-512 BF16 (from Zen 4, Cooper Lake) or AMX (from Sapphire "
+                          "Rapids)",
+                          "换用带 AVX-512 BF16（Zen 4、Cooper Lake 起）或 AMX（Sapphire Rapids "
+                          "起）的 CPU");
+    if (!detection.remedy.empty()) cpu += "; " + detection.remedy;
+    detection.remedy = std::move(cpu);
   }
   return detection;
 }

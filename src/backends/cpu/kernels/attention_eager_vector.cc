@@ -1,7 +1,8 @@
 // attention as transformers' "eager" implementation computes it: per query head all scores
 // [tokens, keys] in memory, then their softmax, then the sums of values; every head reads the cache
-// for itself. The off-arm of attn_implementation. Float32 products, any cache type, for every
-// target of Highway. Workers divide sequences x heads.
+// for itself. The off-arm of attn_implementation, and the one way to return the weights
+// (attention_with_weights). Float32 products, any cache type, for every target of Highway. Workers
+// divide sequences x heads.
 #include <algorithm>
 #include <cstring>
 
@@ -132,6 +133,21 @@ void WeightedSums(const AttentionJob& job, const HeadWork& work) {
   }
 }
 
+// The weights of one head into the second output: [tokens, heads, max_blocks * block_size], 0 where
+// a query sees no key.
+void CopyWeights(const AttentionJob& job, const HeadWork& work, int64_t max_keys, float* weights) {
+  const int64_t head = work.head * job.group + work.in_group;
+  for (int64_t t = 0; t < work.tokens; ++t) {
+    const int64_t first = job.FirstKey(work.offset + t);
+    const int64_t end = work.offset + t + 1;
+    float* row =
+        weights + ((job.sequence_start[work.sequence] + t) * job.num_heads + head) * max_keys;
+    std::fill(row, row + first, 0.0f);
+    std::copy(work.scores + t * work.keys + first, work.scores + t * work.keys + end, row + first);
+    std::fill(row + end, row + max_keys, 0.0f);
+  }
+}
+
 template <class Element>
 void Eager(const OpCall& call, const Worker& worker) {
   const AttentionJob job = MakeAttentionJob(call);
@@ -151,6 +167,9 @@ void Eager(const OpCall& call, const Worker& worker) {
       Scores<Element>(job, work);
       Softmax(job, work);
       WeightedSums<Element>(job, work);
+      if (call.outputs.size() > 1) {
+        CopyWeights(job, work, max_keys, call.outputs[1].tensor.as<float>());
+      }
     }
   }
 }
@@ -162,18 +181,21 @@ size_t EagerScratch(const OpCall& call, int workers) {
 }
 
 template <class Element>
-void AddElement(CpuKernelTable& table, const char* name) {
+void AddElement(CpuKernelTable& table, const char* name, const char* op) {
   CpuKernel& row = table.Add(name, kIsaSuffix, "all scores of a head in memory, float32 products",
-                             "attention", kIsaFeatures, Eager<Element>);
+                             op, kIsaFeatures, Eager<Element>);
   row.variant = KernelVariant::kEager;
   row.cache_dtype = Element::kDType;
   row.scratch_bytes = EagerScratch;
 }
 
 void AddRows(CpuKernelTable& table) {
-  AddElement<ElementF32>(table, "attention_f32_eager");
-  AddElement<ElementF16>(table, "attention_f16_eager");
-  AddElement<ElementBF16>(table, "attention_bf16_eager");
+  AddElement<ElementF32>(table, "attention_f32_eager", "attention");
+  AddElement<ElementF32>(table, "attention_with_weights_f32_eager", "attention_with_weights");
+  AddElement<ElementF16>(table, "attention_f16_eager", "attention");
+  AddElement<ElementF16>(table, "attention_with_weights_f16_eager", "attention_with_weights");
+  AddElement<ElementBF16>(table, "attention_bf16_eager", "attention");
+  AddElement<ElementBF16>(table, "attention_with_weights_bf16_eager", "attention_with_weights");
 }
 
 }  // namespace

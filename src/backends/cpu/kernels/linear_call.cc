@@ -89,6 +89,7 @@ void AddLinearRows(CpuKernelTable& table, const LinearRow& row) {
     kernel.accepts = AcceptsLinearParts;
     kernel.scratch_bytes = row.scratch_bytes;
     kernel.compute_epsilon = row.compute_epsilon;
+    kernel.tunings = row.tunings;
     kernel.run = run;
     table.Add(kernel);
   };

@@ -76,6 +76,7 @@ struct LinearRow {
   int64_t max_rows = 0;
   size_t (*scratch_bytes)(const OpCall& call, int workers) = nullptr;
   double compute_epsilon = 0x1p-23;
+  int tunings = 1;
   void (*linear)(const OpCall&, const Worker&) = nullptr;
   void (*group)(const OpCall&, const Worker&) = nullptr;
   void (*gated)(const OpCall&, const Worker&) = nullptr;

@@ -94,15 +94,19 @@ void SumPanels(const std::byte* const* panels, const std::byte* const* next, con
         if (ahead != nullptr) {
           __builtin_prefetch(ahead[p] + (ahead_line + line - begin) * 64, 0, 2);
         }
+        VF even[kVecs], odd[kVecs];
         for (size_t v = 0; v < kVecs; ++v) {
-          VF even, odd;
-          LoadLine<Element>(panels[p] + line * 64, v, &even, &odd);
-          for (size_t m = 0; m < kM; ++m) {
-            VF& sum = acc[m][p * kVecs + v];
-            sum = hn::MulAdd(Splat(xs[m]), even, sum);
-            if constexpr (ColsPerLine<Element>() == 2) {
-              sum = hn::MulAdd(Splat(xs[kM + m]), odd, sum);
-            }
+          LoadLine<Element>(panels[p] + line * 64, v, &even[v], &odd[v]);
+        }
+        // Rows outside, vectors inside: one broadcast is alive at a time, so that with 16 registers
+        // no sum is spilled.
+        for (size_t m = 0; m < kM; ++m) {
+          VF* sum = &acc[m][p * kVecs];
+          const VF x_even = Splat(xs[m]);
+          for (size_t v = 0; v < kVecs; ++v) sum[v] = hn::MulAdd(x_even, even[v], sum[v]);
+          if constexpr (ColsPerLine<Element>() == 2) {
+            const VF x_odd = Splat(xs[kM + m]);
+            for (size_t v = 0; v < kVecs; ++v) sum[v] = hn::MulAdd(x_odd, odd[v], sum[v]);
           }
         }
       }
@@ -183,6 +187,9 @@ void Gemv(const OpCall& call, const Worker& worker) {
     PackRows(job, 0, job.rows, packed);
     x = packed;
   }
+  if (job.rows == 1 && call.tuning == 1) {  // fewer panels at once: fewer streams to prefetch
+    return StreamTiles<Element, 1, StreamsFor(1) / 2>(job, x, units);
+  }
   switch (job.rows) {
     case 1:
       return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
@@ -209,8 +216,8 @@ size_t GemmOwnFloats(size_t rows) {
 }
 
 // Rows whose packed activations stay in L2 beside the weights that pass by.
-size_t RowsAtOnce(const LinearJob& job) {
-  const size_t rows = kGemmActivationBytes / (job.cols * sizeof(float)) / kTileRows * kTileRows;
+size_t RowsAtOnce(const LinearJob& job, size_t activation_bytes) {
+  const size_t rows = activation_bytes / (job.cols * sizeof(float)) / kTileRows * kTileRows;
   return std::min(std::max(rows, 4 * kTileRows), job.rows);
 }
 
@@ -267,11 +274,15 @@ void GemmTile(const LinearJob& job, const LinearTile& tile, const float* packed,
         panels[p] = reinterpret_cast<const std::byte*>(out);
       }
     }
-    for (size_t m = 0; m < rows; m += kTileRows) {
-      const size_t count = std::min(kTileRows, rows - m);
-      const float* x = packed + (first + m) * padded_cols + k * count;
-      SumRows<kTileRows>(count, tile.panel_count, panels, x, depth, sums + m * stride, stride,
-                         k != 0);
+    // A pass a group of panels: they stay in L1 while the rows stream past from L2.
+    for (size_t p = 0; p < tile.panel_count; p += kTilePanels) {
+      const size_t panel_count = std::min(kTilePanels, tile.panel_count - p);
+      for (size_t m = 0; m < rows; m += kTileRows) {
+        const size_t count = std::min(kTileRows, rows - m);
+        const float* x = packed + (first + m) * padded_cols + k * count;
+        SumRows<kTileRows>(count, panel_count, panels + p, x, depth,
+                           sums + m * stride + p * kPanelRows, stride, k != 0);
+      }
     }
   }
   StoreLinearTile(tile, sums, stride, first, rows);
@@ -287,14 +298,16 @@ void Gemm(const OpCall& call, const Worker& worker) {
   for (size_t m = rows.begin; m < rows.end; m += kTileRows) {
     PackRows(job, m, std::min(kTileRows, rows.end - m), packed + m * padded_cols);
   }
-  worker.Barrier();
-  const size_t at_once = RowsAtOnce(job);
+  const GemmTuning& tuning = kGemmTunings[call.tuning];
+  if (!tuning.by_rows) worker.Barrier();  // else it reads what it packed itself
+  const size_t at_once = RowsAtOnce(job, tuning.activation_bytes);
   float* own = packed + (job.rows * padded_cols + 15) / 16 * 16 +
                static_cast<size_t>(worker.index) * GemmOwnFloats(at_once);
   const size_t step = job.gated ? 1 : 2;
-  const Range units = Split(job.units, worker, step);
-  for (size_t m = 0; m < job.rows; m += at_once) {
-    const size_t count = std::min(at_once, job.rows - m);
+  const Range units = tuning.by_rows ? Range{0, job.units} : Split(job.units, worker, step);
+  const Range mine = tuning.by_rows ? rows : Range{0, job.rows};
+  for (size_t m = mine.begin; m < mine.end; m += at_once) {
+    const size_t count = std::min(at_once, mine.end - m);
     for (size_t unit = units.begin; unit < units.end; unit += step) {
       const LinearTile tile = MakeLinearTile(job, unit, std::min(step, units.end - unit));
       GemmTile<Element>(job, tile, packed, m, count, own);
@@ -307,7 +320,9 @@ size_t GemmScratch(const OpCall& call, int workers) {
   job.rows = static_cast<size_t>(call.inputs[0].tensor.shape[0]);
   job.cols = static_cast<size_t>(call.inputs[0].tensor.shape[1]);
   const size_t packed = (PackedFloats(job.rows, job.cols) + 15) / 16 * 16;
-  return (packed + static_cast<size_t>(workers) * GemmOwnFloats(RowsAtOnce(job))) * sizeof(float);
+  return (packed +
+          static_cast<size_t>(workers) * GemmOwnFloats(RowsAtOnce(job, kGemmActivationBytes))) *
+         sizeof(float);
 }
 
 template <class Element>
@@ -318,6 +333,7 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   row.variant = KernelVariant::kGemv;
   row.max_rows = kGemvRows;
   row.scratch_bytes = GemvScratch;
+  row.tunings = 2;
   row.linear = Gemv<Element, LinearOp::kLinear>;
   row.group = Gemv<Element, LinearOp::kGroup>;
   row.gated = Gemv<Element, LinearOp::kGated>;
@@ -327,6 +343,7 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   row.variant = KernelVariant::kGemm;
   row.max_rows = 0;
   row.scratch_bytes = GemmScratch;
+  row.tunings = kGemmTuningCount;
   row.linear = Gemm<Element, LinearOp::kLinear>;
   row.group = Gemm<Element, LinearOp::kGroup>;
   row.gated = Gemm<Element, LinearOp::kGated>;

@@ -1,0 +1,18 @@
+// One self-contained HTML page: no script, no network; light and dark, phone and paper.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/language.h"
+
+namespace fathom {
+
+// &, <, >, " and ' as entities; control characters but newline as U+FFFD.
+std::string EscapeHtml(std::string_view text);
+
+// The page around `body` (HTML). Classes that the style knows: those of tones (good, muted,
+// warning, bad), number, lead (a line under a title), and details.
+std::string HtmlPage(std::string_view title, Language language, std::string_view body);
+
+}  // namespace fathom
