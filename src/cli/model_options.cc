@@ -56,11 +56,11 @@ Result<std::string> DemoModelPath() {
                          "give the folder of a model");
 }
 
-Result<std::string> DataFilePath(const std::string& name) {
+Result<std::string> ShippedFilePath(const std::string& folder_name, const std::string& name) {
   std::error_code error;
   const std::filesystem::path binary = std::filesystem::read_symlink("/proc/self/exe", error);
   const std::filesystem::path folder = binary.parent_path().parent_path();
-  for (const auto& path : {folder / "data" / name, folder / "share/fathom" / name}) {
+  for (const auto& path : {folder / folder_name / name, folder / "share/fathom" / name}) {
     if (!error && std::filesystem::exists(path, error)) return path.string();
   }
   return Status::BadFile(name, "", "is not beside the program, where it ships");

@@ -27,9 +27,9 @@ void AddModelOptions(CLI::App& app, ModelArguments& arguments);
 // ../share/fathom of an installation. kBadFile where neither is there.
 Result<std::string> DemoModelPath();
 
-// A file of data/ that ships with the program: beside the binary's build folder, or in
-// ../share/fathom of an installation. kBadFile where it is in neither.
-Result<std::string> DataFilePath(const std::string& name);
+// A file of the repository's `folder` ("data") that ships with the program: beside the binary's
+// build folder, or in ../share/fathom of an installation. kBadFile where it is in neither.
+Result<std::string> ShippedFilePath(const std::string& folder, const std::string& name);
 
 // The argument as a path: empty and "fathom-tales" (where no such path exists) mean the demo model.
 Result<std::string> ResolveModelPath(const std::string& argument);

@@ -170,7 +170,8 @@ class Ablation {
                                     {"architecture", facts_.architecture},
                                     {"dtype", facts_.checkpoint_dtype},
                                     {"parameters", facts_.parameters},
-                                    {"weights_bytes", facts_.weights_bytes}};
+                                    {"weights_bytes", facts_.weights_bytes},
+                                    {"vocab_size", facts_.vocab_size}};
     measurement_.stack_version = FATHOM_VERSION;
     measurement_.when = NowUtc();
     measurement_.workload.quick = measure_.quick;
@@ -189,11 +190,8 @@ class Ablation {
   // The prompt and how long it is: what a round may cost decides.
   Status MakeWork() {
     FATHOM_ASSIGN(const auto arm, hooks_.open(options_));
-    FATHOM_ASSIGN(ids_, arm->Encode(measure_.text));
-    for (int64_t i = static_cast<int64_t>(ids_.size()); ids_.size() < 512; ++i) {
-      // No tokenizer, or a short text: any ids do for speed.
-      ids_.push_back(static_cast<int32_t>((i * 7919 + 1) % arm->vocab_size()));
-    }
+    FATHOM_ASSIGN(auto ids, arm->Encode(measure_.text));
+    ids_ = PromptSource(std::move(ids), arm->vocab_size());
     work_.text = measure_.text.substr(0, kTokenizeBytes);
     while (!work_.text.empty() && (work_.text.back() & 0x80) != 0) work_.text.pop_back();
     work_.seed = measure_.seed;
@@ -330,6 +328,10 @@ class Ablation {
 
   Status MeasureEntry(Entry& entry, double budget) {
     const auto start = Clock::now();
+    if (SecondsSince(start_) > seconds_) {
+      return Fail(entry, Status::RunTime("no time was left to measure it; raise --seconds")),
+             Status::Ok();
+    }
     if (!reference_failure_.ok()) return Fail(entry, reference_failure_), Status::Ok();
     for (const std::optional<Arm>* arm : {&entry.on, &entry.off}) {
       const ArmFacts& facts = FactsOfArm((*arm)->options);
@@ -372,6 +374,13 @@ class Ablation {
 };
 
 }  // namespace
+
+std::vector<int32_t> PromptSource(std::vector<int32_t> ids_of_text, int64_t vocab_size) {
+  for (auto i = static_cast<int64_t>(ids_of_text.size()); ids_of_text.size() < 512; ++i) {
+    ids_of_text.push_back(static_cast<int32_t>((i * 7919 + 1) % vocab_size));
+  }
+  return ids_of_text;
+}
 
 EngineOptions PlainOptions(const Machine& machine, const ModelFacts& facts,
                            const EngineOptions& options, std::string_view device,

@@ -63,6 +63,10 @@ EngineOptions PlainOptions(const Machine& machine, const ModelFacts& facts,
                            const EngineOptions& options, std::string_view device,
                            std::span<const Optimization* const> rows);
 
+// The ids that prompts are cut from: those of the text, and where they are fewer than 512 (no
+// tokenizer, a short text) any ids below vocab_size behind them.
+std::vector<int32_t> PromptSource(std::vector<int32_t> ids_of_text, int64_t vocab_size);
+
 // `options` as the user asked for them; `rows` AllOptimizations(), or a test's. kUsage: a row that
 // is not among `rows`. The status of the baseline where that cannot be loaded or run; what fails in
 // one arm alone is that row's verdict.

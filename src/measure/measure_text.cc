@@ -223,6 +223,101 @@ class Table {
   Axis decode_, prefill_;
 };
 
+// A row in both stacks; either may be missing.
+struct SideBySide {
+  std::string name;
+  const MeasuredRow* ours = nullptr;
+  const MeasuredRow* other = nullptr;
+};
+
+// The entries of one row that say most: with all else as it is by default, where there are any.
+std::vector<const MeasuredRow*> MainRowsOf(const Measurement& measurement, std::string_view id) {
+  std::vector<const MeasuredRow*> rows = measurement.RowsOf(id);
+  const auto alone = [](const MeasuredRow* row) { return row->mode == MeasureMode::kOneAlone; };
+  if (!std::all_of(rows.begin(), rows.end(), alone)) std::erase_if(rows, alone);
+  return rows;
+}
+
+// Arms of the same value beside each other; where each stack has one, these two.
+std::vector<SideBySide> PairStacks(const Measurement& ours, const Measurement& other) {
+  std::vector<std::string> ids;
+  for (const Measurement* measurement : {&ours, &other}) {
+    for (const MeasuredRow& row : measurement->rows) {
+      if (std::find(ids.begin(), ids.end(), row.id) == ids.end()) ids.push_back(row.id);
+    }
+  }
+  std::vector<SideBySide> pairs;
+  for (const std::string& id : ids) {
+    const auto left = MainRowsOf(ours, id);
+    auto right = MainRowsOf(other, id);
+    const bool single = left.size() <= 1 && right.size() <= 1;
+    for (const MeasuredRow* row : left) {
+      SideBySide pair = {single ? id : fmt::format("{} {}", id, row->arm_on), row, nullptr};
+      const auto same = std::find_if(right.begin(), right.end(), [&](const MeasuredRow* candidate) {
+        return single || candidate->arm_on == row->arm_on;
+      });
+      if (same != right.end()) {
+        pair.other = *same;
+        right.erase(same);
+      }
+      pairs.push_back(std::move(pair));
+    }
+    for (const MeasuredRow* row : right) {
+      pairs.push_back({single ? id : fmt::format("{} {}", id, row->arm_on), nullptr, row});
+    }
+  }
+  return pairs;
+}
+
+std::vector<std::string> StackCells(const SideBySide& pair, Language language) {
+  std::vector<std::string> cells = {pair.name};
+  const auto each = [&](auto cell) {
+    for (const MeasuredRow* row : {pair.ours, pair.other}) {
+      cells.push_back(row == nullptr ? "-" : cell(*row));
+    }
+  };
+  each([](const MeasuredRow& row) { return RatioCell(row.decode); });
+  each([](const MeasuredRow& row) { return RatioCell(row.prefill); });
+  each([](const MeasuredRow& row) { return MemoryCell(row); });
+  each([&](const MeasuredRow& row) { return AccuracyCell(row, language); });
+  each([&](const MeasuredRow& row) { return std::string(VerdictWord(row.verdict, language)); });
+  return cells;
+}
+
+std::vector<std::string> StackHead(Language language) {
+  std::vector<std::string> cells = {std::string(kOptimization.In(language))};
+  for (const Words& words : {kDecode, kPrefill, kMemory, kAccuracy, kVerdict}) {
+    cells.push_back(fmt::format("{} F", words.In(language)));
+    cells.push_back(fmt::format("{} T", words.In(language)));
+  }
+  return cells;
+}
+
+std::string StackLine(const Measurement& measurement, std::string_view letter, Language language) {
+  const MeasuredBaseline& base = measurement.baseline;
+  std::string text =
+      Say(language, "{} = {} {}: prefill {:.0f} tok/s, decode {:.0f} tok/s, load {:.0f} ms",
+          "{} = {} {}：预填充 {:.0f} tok/s，生成 {:.0f} tok/s，加载 {:.0f} ms", letter,
+          measurement.stack, measurement.stack_version, base.prefill_tokens_per_s,
+          base.decode_tokens_per_s, base.load_ms);
+  if (base.peak_resident_bytes > 0) {
+    text += Say(language, ", peak {:.0f} MB", "，内存峰值 {:.0f} MB",
+                static_cast<double>(base.peak_resident_bytes) / 1e6);
+  }
+  return text + "\n";
+}
+
+// What has no figures in a stack, and why.
+std::string StackRemarks(const Measurement& measurement, std::string_view letter) {
+  std::string text;
+  for (const MeasuredRow& row : measurement.rows) {
+    if (Measured(row)) continue;
+    text +=
+        fmt::format("{} {} {}: {}\n", letter, row.id, row.arm_on, EscapeForTerminal(row.reason));
+  }
+  return text;
+}
+
 std::string Cell(std::string text) {
   std::string escaped;
   for (const char c : text) {
@@ -297,6 +392,41 @@ std::string MeasurementToMarkdown(const Measurement& measurement, Language langu
     text += MarkdownRule(8) + rows;
   }
   return text + "\n" + Foot(measurement, language);
+}
+
+std::string StacksToText(const Measurement& ours, const Measurement& other,
+                         const MeasureTextOptions& options) {
+  std::vector<std::vector<std::string>> lines = {StackHead(options.language)};
+  for (const SideBySide& pair : PairStacks(ours, other)) {
+    lines.push_back(StackCells(pair, options.language));
+  }
+  std::vector<int> widths(lines[0].size());
+  for (const auto& cells : lines) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      widths[i] = std::max(widths[i], DisplayWidth(cells[i]));
+    }
+  }
+  std::string text =
+      StackLine(ours, "F", options.language) + StackLine(other, "T", options.language) + "\n";
+  for (const auto& cells : lines) {
+    std::string line;
+    for (size_t i = 0; i < cells.size(); ++i) line += " " + Pad(cells[i], widths[i] + 1);
+    while (line.ends_with(' ')) line.pop_back();
+    text += line + "\n";
+  }
+  return text + "\n" + StackRemarks(other, "T");
+}
+
+std::string StacksToMarkdown(const Measurement& ours, const Measurement& other, Language language) {
+  std::string text =
+      "```\n" + StackLine(ours, "F", language) + StackLine(other, "T", language) + "```\n\n";
+  const std::vector<std::string> head = StackHead(language);
+  text += MarkdownRow(head) + MarkdownRule(head.size());
+  for (const SideBySide& pair : PairStacks(ours, other)) {
+    text += MarkdownRow(StackCells(pair, language));
+  }
+  const std::string remarks = StackRemarks(other, "T");
+  return remarks.empty() ? text : text + "\n```\n" + remarks + "```\n";
 }
 
 }  // namespace fathom

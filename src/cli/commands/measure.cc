@@ -16,6 +16,7 @@
 #include "measure/measure_text.h"
 #include "measure/results_store.h"
 #include "measure/roof_cache.h"
+#include "measure/transformers_stack.h"
 
 namespace fathom {
 namespace {
@@ -26,6 +27,8 @@ struct MeasureArguments {
   std::string mode;
   std::string format = "text";
   std::string language;
+  std::string stack = "fathom";
+  std::string python = "python3";
 };
 
 // One line on a terminal that is written over; nothing in a pipe.
@@ -82,13 +85,53 @@ MeasureHooks HooksFor(const std::string& path, const Machine& machine, const Eng
   return hooks;
 }
 
-std::string Rendered(const Measurement& measurement, const MeasureArguments& arguments,
-                     Language language) {
-  if (arguments.format == "json") return WriteJson(MeasurementToJson(measurement)) + "\n";
-  if (arguments.format == "markdown") return MeasurementToMarkdown(measurement, language);
-  return MeasurementToText(
-      measurement,
-      {.language = language, .width = StdoutColumns(120), .colour = StdoutIsTerminal()});
+// `other` is null but for --stack.
+std::string Rendered(const Measurement& measurement, const Measurement* other,
+                     const MeasureArguments& arguments, Language language) {
+  if (arguments.format == "json") {
+    JsonValue document = MeasurementToJson(measurement);
+    if (other != nullptr) document.Set("other_stack", MeasurementToJson(*other));
+    return WriteJson(document) + "\n";
+  }
+  if (arguments.format == "markdown") {
+    return other != nullptr ? StacksToMarkdown(measurement, *other, language)
+                            : MeasurementToMarkdown(measurement, language);
+  }
+  const MeasureTextOptions options = {
+      .language = language, .width = StdoutColumns(120), .colour = StdoutIsTerminal()};
+  return other != nullptr ? StacksToText(measurement, *other, options)
+                          : MeasurementToText(measurement, options);
+}
+
+// The same rows through the user's Python.
+Result<Measurement> OtherStack(const Measurement& ours, const MeasureArguments& arguments,
+                               const Machine& machine) {
+  TransformersOptions options;
+  options.python = arguments.python;
+  FATHOM_ASSIGN(options.script, ShippedFilePath("tools", "measure_transformers.py"));
+  options.rows = arguments.measure.rows;
+  if (options.rows.empty()) {
+    for (const Optimization* row : AllOptimizations()) options.rows.emplace_back(row->id);
+  }
+  options.text = arguments.measure.text;
+  options.seconds = arguments.measure.seconds;
+  options.threads =
+      arguments.model.engine.threads > 0 ? arguments.model.engine.threads : machine.cpu.cores;
+  options.stop = InterruptGuard::interrupted;
+  ProgressLine progress(arguments.model.quiet);
+  options.on_progress = [&progress](std::string_view line) {
+    progress.Show("transformers  " + std::string(line));
+  };
+  return MeasureTransformers(ours, options);
+}
+
+void Keep(const Machine& machine, const std::string& path, const Measurement& measurement,
+          bool quiet) {
+  if (measurement.rows.empty()) return;
+  const Status stored = StoreMeasurement(machine, path, measurement);
+  if (!stored.ok() && !quiet) {
+    std::fprintf(stderr, "fathom: warning: %s\n", stored.message().c_str());
+  }
 }
 
 Status Run(MeasureArguments& arguments) {
@@ -103,7 +146,7 @@ Status Run(MeasureArguments& arguments) {
   measure.leave_one_out = mode != "one_alone";
   measure.one_alone = mode != "leave_one_out";
   FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
-  FATHOM_ASSIGN(const std::string text_path, DataFilePath("measure_text.txt"));
+  FATHOM_ASSIGN(const std::string text_path, ShippedFilePath("data", "measure_text.txt"));
   FATHOM_ASSIGN(measure.text, ReadInput(text_path));
   EngineOptions options = arguments.model.engine;
   options.max_sequences = 1;
@@ -119,14 +162,19 @@ Status Run(MeasureArguments& arguments) {
   }
   PrintNotices(notices, arguments.model.quiet);
   FATHOM_TRY(measurement.status());
-  if (!measurement->rows.empty()) {
-    const Status stored = StoreMeasurement(machine, path, *measurement);
-    if (!stored.ok() && !arguments.model.quiet) {
-      std::fprintf(stderr, "fathom: warning: %s\n", stored.message().c_str());
-    }
+  Keep(machine, path, *measurement, arguments.model.quiet);
+  if (arguments.stack == "fathom" || measurement->interrupted) {
+    FATHOM_TRY(WriteOut(Rendered(*measurement, nullptr, arguments, language)));
+    return measurement->interrupted ? Status::Interrupted() : Status::Ok();
   }
-  FATHOM_TRY(WriteOut(Rendered(*measurement, arguments, language)));
-  return measurement->interrupted ? Status::Interrupted() : Status::Ok();
+  const auto other = OtherStack(*measurement, arguments, machine);
+  if (!other.ok()) {
+    // What was measured of ours is not lost with the other.
+    FATHOM_TRY(WriteOut(Rendered(*measurement, nullptr, arguments, language)));
+    return other.status();
+  }
+  Keep(machine, path, *other, arguments.model.quiet);
+  return WriteOut(Rendered(*measurement, &*other, arguments, language));
 }
 
 CommandAction Setup(CLI::App& app) {
@@ -144,6 +192,10 @@ CommandAction Setup(CLI::App& app) {
                  "about how long at most (default: 900, with --quick 50)")
       ->check(CLI::Range(1.0, 1e6));
   app.add_option("--seed", arguments->measure.seed, "of the draws and the order of rounds");
+  app.add_option("--stack", arguments->stack,
+                 "transformers: the same rows through torch and transformers too, side by side")
+      ->check(CLI::IsMember({"fathom", "transformers"}));
+  app.add_option("--python", arguments->python, "the Python for --stack (default: python3)");
   app.add_option("--format", arguments->format, "text, markdown or json")
       ->check(CLI::IsMember({"text", "markdown", "json"}));
   app.add_option("--lang", arguments->language, "en or zh (default: from the locale)");
