@@ -32,4 +32,11 @@ void SplitTiedHead(Graph& graph);
 Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& plan,
                     NoticeSink* notices);
 
+// Row float32_matmul_precision: whether "high" or "medium" is asked for, the model runs in float32,
+// and the backend multiplies bf16. Elsewhere products stay those of "highest".
+bool WantsBf16Products(std::string_view precision, DType dtype, const Backend& backend);
+// Sets the formats of plan.weights for plan.float32_matmul_precision; a tied head is split off
+// before.
+void SplitProducts(Plan& plan);
+
 }  // namespace fathom

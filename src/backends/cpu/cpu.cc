@@ -33,6 +33,7 @@ class CpuBackend final : public Backend {
   }
 
   bool HoldsQuantized() const override { return true; }
+  bool HasBf16Products() const override { return features_.Has(CpuFeature::kAvx512Bf16); }
 
   std::unique_ptr<WeightStore> CreateWeights(int count) override {
     return std::make_unique<HostWeights>(count);
@@ -70,8 +71,8 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
   int64_t source_stride = 0;
   // Rows that lie as they are packed need no copy between.
   const void* in_place = rows.InPlace(1, &source_stride);
-  // Integers are made from the file's own values.
-  const DType copied = IsQuantized(plan.format) ? DType::kF32 : plan.dtype;
+  // Other formats than plain panels are made from the file's own values.
+  const DType copied = plan.format == WeightFormat::kPanel16 ? plan.dtype : DType::kF32;
   const DType dtype = in_place != nullptr ? rows.dtype() : copied;
   const int64_t row_bytes = rows.cols() * BytesOf(dtype);
   const size_t grain = 16 * kPackPanels;
