@@ -183,8 +183,8 @@ class ModelLoader {
 
   Result<Graph> BuildGraph() {
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
-    FATHOM_ASSIGN(const DType dtype, ResolveDType(state_->options, state_->config,
-                                                  state_->checkpoint, nullptr));
+    FATHOM_ASSIGN(const DType dtype,
+                  ResolveDType(state_->options, state_->config, state_->checkpoint, nullptr));
     // A tied head in another format than the embedding is a weight of its own.
     if (quantization() != Quantization::kNone || SplitsProducts(dtype)) SplitTiedHead(graph);
     return graph;

@@ -32,9 +32,9 @@ void TellGroup(WeightFormat format, int64_t cols, NoticeSink& notices) {
   const std::string_view name = format == WeightFormat::kInt8Panel16 ? "int8" : "int4";
   const int64_t wanted = PreferredGroup(format);
   if (cols % group != 0) {
-    notices.Warn(fmt::format(
-        "{}: no group divides a width of {}: groups of {}, the last one of {} columns", name, cols,
-        group, cols % group));
+    notices.Warn(
+        fmt::format("{}: no group divides a width of {}: groups of {}, the last one of {} columns",
+                    name, cols, group, cols % group));
   } else if (group != wanted) {
     notices.Warn(fmt::format("{}: the group of {} does not divide a width of {}: groups of {}",
                              name, wanted, cols, group));
@@ -88,9 +88,9 @@ Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& pla
     for (const ValueId input : node.inputs) {
       const int weight = MatrixOf(graph, input);
       if (weight < 0) continue;
-      plan.weights[weight] = {.format = format,
-                              .dtype = format == WeightFormat::kInt8Panel16 ? DType::kI8
-                                                                            : DType::kU8};
+      plan.weights[weight] = {
+          .format = format,
+          .dtype = format == WeightFormat::kInt8Panel16 ? DType::kI8 : DType::kU8};
       const int64_t cols = graph.weights[weight].cols;
       if (notices != nullptr && told.emplace(format, cols).second) {
         TellGroup(format, cols, *notices);
@@ -113,9 +113,8 @@ void SplitProducts(Plan& plan) {
     for (const ValueId input : node.inputs) {
       const int weight = MatrixOf(graph, input);
       if (weight < 0) continue;
-      plan.weights[weight] = {
-          .format = high ? WeightFormat::kSplitPanel16 : WeightFormat::kPanel16,
-          .dtype = DType::kBF16};
+      plan.weights[weight] = {.format = high ? WeightFormat::kSplitPanel16 : WeightFormat::kPanel16,
+                              .dtype = DType::kBF16};
     }
   }
 }

@@ -3,8 +3,8 @@
 // Every matrix of a linear operation becomes kInt8Panel16 or kInt4Panel16 (tensor/
 // quantized_weight.h), but the head is int8 in both: each of its errors goes straight into a logit.
 // Embeddings, norms and biases keep the checkpoint's type; so do the caches. A head tied to the
-// embedding becomes a weight of its own beside it: the embedding is looked up in the mapped file, of
-// which only the rows that are asked for are read.
+// embedding becomes a weight of its own beside it: the embedding is looked up in the mapped file,
+// of which only the rows that are asked for are read.
 #pragma once
 
 #include <cstdint>

@@ -211,8 +211,9 @@ Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols) 
   return IsQuantized(format) ? PlanQuantized(format, rows, cols) : PlanPanel16(dtype, rows, cols);
 }
 
-void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
-              int64_t first_row, int64_t row_count, void* destination) {
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source,
+                    int64_t source_stride, int64_t first_row, int64_t row_count,
+                    void* destination) {
   const bool split = weight.format == WeightFormat::kSplitPanel16;
   const auto pack = split ? PackSplit : weight.quantized() ? PackQuantized : PackPanel16;
   pack(weight, source_dtype, source, source_stride, first_row, row_count, destination);

@@ -36,8 +36,8 @@ struct Weight {
   // Of the elements: F32, F16, BF16; I8 for kInt8Panel16, U8 (two elements) for kInt4Panel16, BF16
   // for kSplitPanel16.
   DType dtype = DType::kF32;
-  int64_t rows = 0;  // out_features (vocab_size for an embedding)
-  int64_t cols = 0;  // in_features (hidden_size for an embedding)
+  int64_t rows = 0;    // out_features (vocab_size for an embedding)
+  int64_t cols = 0;    // in_features (hidden_size for an embedding)
   int64_t stride = 0;  // kDense: elements from row to row; else from panel to panel
   int64_t group = 0;   // quantized formats: columns that share a scale
   const void* data = nullptr;
@@ -73,7 +73,7 @@ void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
 // Either of the above for any format that is packed (all but kDense); `dtype` is ignored where the
 // format says it.
 Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols);
-void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
-              int64_t first_row, int64_t row_count, void* destination);
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source,
+                    int64_t source_stride, int64_t first_row, int64_t row_count, void* destination);
 
 }  // namespace fathom

@@ -89,9 +89,9 @@ std::vector<OpTestOptions> OptionsOf(const CpuKernel& row) {
   options.cache_dtype = row.cache_dtype.value_or(DType::kF32);
   options.compute_epsilon = row.compute_epsilon;
   std::vector<OpTestOptions> all;
-  for (const WeightFormat format : {WeightFormat::kDense, WeightFormat::kPanel16,
-                                    WeightFormat::kInt8Panel16, WeightFormat::kInt4Panel16,
-                                    WeightFormat::kSplitPanel16}) {
+  for (const WeightFormat format :
+       {WeightFormat::kDense, WeightFormat::kPanel16, WeightFormat::kInt8Panel16,
+        WeightFormat::kInt4Panel16, WeightFormat::kSplitPanel16}) {
     if (row.weight_format.value_or(format) != format) continue;
     if (!row.weight_dtype && format == WeightFormat::kPanel16) continue;  // no weights at all
     // Rows for any format are of floats as they are.

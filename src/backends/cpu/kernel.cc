@@ -22,7 +22,7 @@ std::span<const CpuKernel> CpuKernels() {
     AddRotaryKernels(rows);
     AddLookupKernels(rows);
     AddLinearDenseKernels(rows);
-    // Of rows that need the same of the CPU the first is taken: integer products before float32 ones.
+    // Of rows that need the same of the CPU the first is taken: integer products before others.
     AddLinearQuantizedKernels(rows);
     AddLinearPanel16Kernels(rows);
     AddAttentionKernels(rows);

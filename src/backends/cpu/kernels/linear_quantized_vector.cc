@@ -46,8 +46,7 @@ struct GroupShape {
 template <class Format>
 GroupShape ShapeOf(size_t cols) {
   GroupShape shape;
-  shape.group =
-      static_cast<size_t>(QuantizationGroup(Format::kFormat, static_cast<int64_t>(cols)));
+  shape.group = static_cast<size_t>(QuantizationGroup(Format::kFormat, static_cast<int64_t>(cols)));
   shape.groups = (cols + shape.group - 1) / shape.group;
   return shape;
 }
@@ -148,12 +147,8 @@ void AddFloatRows(CpuKernelTable& table, const char* name) {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
 constexpr size_t kDotGemvRows = 16;
-#ifndef DS
-#define DS 4
-#define DP true
-#endif
-constexpr size_t kDotStreams = DS;
-constexpr bool kDotPrefetch = DP;
+constexpr size_t kDotStreams = 4;   // panels side by side
+constexpr bool kDotPrefetch = true;
 #if HWY_TARGET == HWY_AVX2
 constexpr size_t kDotTileRows = 4;
 constexpr bool kNeedsMagnitudes = true;  // int8: see AddProducts
@@ -165,9 +160,9 @@ constexpr bool kNeedsMagnitudes = false;
 constexpr size_t kDotActivationBytes = size_t{256} << 10;
 
 // Rows of x as integers. A row: q [padded_cols], |q| [padded_cols], float scales [groups],
-// corrections [groups], each at a multiple of 64 bytes. A correction is what the products of a group
-// owe to sum = the sum of its q: int8 -128 sum, an integer, for weights that are multiplied as
-// w + 128; int4 sum / 16, a float, to be multiplied by the zero.
+// corrections [groups], each at a multiple of 64 bytes. A correction is what the products of a
+// group owe to sum = the sum of its q: int8 -128 sum, an integer, for weights that are multiplied
+// as w + 128; int4 sum / 16, a float, to be multiplied by the zero.
 template <class Format>
 class IntegerRows {
  public:
@@ -420,8 +415,8 @@ void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows<Fo
 // y of rows [first, first + rows) in the units, `step` of them a tile. `stream`: the weights come
 // from memory.
 template <class Format>
-void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows, Range units,
-              size_t step, bool stream) {
+void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows,
+              Range units, size_t step, bool stream) {
   HWY_ALIGN float sums[kDotTileRows * kMaxTilePanels * kPanelRows];
   LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
   for (size_t unit = units.begin; unit < units.end; unit += step) {
@@ -458,7 +453,8 @@ void DotGemv(const OpCall& call, const Worker& worker) {
       static_cast<size_t>(worker.index) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
   const IntegerRows<Format> x(shape, call.scratch + mine);
   for (size_t m = 0; m < job.rows; ++m) x.Quantize(job.x + m * job.cols, job.cols, m);
-  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams, kDotPrefetch);
+  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams,
+                   kDotPrefetch);
 }
 
 template <class Format>
