@@ -187,11 +187,12 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   const bool memory = rows <= 16;
   const bool integers =
       IsQuantized(*kernel.weight_format) && kernel.name.find("_dot_") != std::string::npos;
-  const std::string_view peak = integers                           ? kInt8
-                                : kernel.compute_epsilon == 0x1p-7 ? kBf16
-                                                                   : kFp32;
-  const Bench bench = MakeBench(
-      kernel, shape, rows, getenv("WB") ? atof(getenv("WB")) : memory ? 4e8 : 3e7, pool.count());
+  const std::string_view peak = integers ? kInt8 : kernel.compute_epsilon == 0x1p-7 ? kBf16 : kFp32;
+  const Bench bench = MakeBench(kernel, shape, rows,
+                                getenv("WB") ? atof(getenv("WB"))
+                                : memory     ? 4e8
+                                             : 3e7,
+                                pool.count());
   double bytes = 0, flops = 0;
   for (const auto& call : bench.calls) {
     bytes += call->weight_bytes;
@@ -200,7 +201,7 @@ void RunOne(const CpuKernel& kernel, const Shape2& shape, int64_t rows, const Op
   Seconds(bench, kernel, pool);
   std::vector<double> ratios, rates;
   for (int round = 0; round < options.rounds; ++round) {
-    const ProbeRate probed = memory       ? probe.ReadStream(pool, 60)
+    const ProbeRate probed = memory          ? probe.ReadStream(pool, 60)
                              : peak == kBf16 ? probe.Bf16Peak(pool, 30)
                              : peak == kInt8 ? probe.Int8Peak(pool, 30)
                                              : probe.Fp32Peak(pool, 30);

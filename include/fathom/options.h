@@ -17,8 +17,8 @@ struct EngineOptions {
   int threads = 0;              // 0: the cores this process may use
 
   // How it computes: the spellings of transformers.
-  // "auto": the checkpoint's; "float32", "bfloat16", "float16"; "int8", "int4": integer weights with
-  // a scale a group, made at load, all else in the checkpoint's type.
+  // "auto": the checkpoint's; "float32", "bfloat16", "float16"; "int8", "int4": integer weights
+  // with a scale a group, made at load, all else in the checkpoint's type.
   std::string dtype = "auto";
   std::string attn_implementation;  // "": the backend's best; "flash_attention_2", "sdpa", "eager"
   std::string float32_matmul_precision = "highest";  // "high", "medium"

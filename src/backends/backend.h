@@ -115,6 +115,9 @@ class Backend {
   virtual WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const = 0;
   // Whether Upload makes kInt8Panel16 and kInt4Panel16 and the linear operations multiply by them.
   virtual bool HoldsQuantized() const { return false; }
+  // Whether float32 weights can be multiplied as bf16 products: kSplitPanel16 for "high", kPanel16
+  // of BF16 for "medium" (row float32_matmul_precision). The cpu backend: avx512_bf16 or amx_bf16.
+  virtual bool HasBf16Products() const { return false; }
   virtual std::unique_ptr<WeightStore> CreateWeights(int count) = 0;
   // Brings one weight in, one at a time: sources (joined by rows, transposed where the recipe says)
   // -> plan's format. Used in place where format, type and alignment allow and `in_place` is true.

@@ -26,7 +26,8 @@ void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
                  "force an instruction set: amx, avx512, avx2, baseline, neon");
   app.add_option("--threads", engine.threads, "threads (default: the cores usable)")
       ->check(CLI::Range(1, 1024));
-  app.add_option("--dtype", engine.dtype, "auto (the checkpoint's), float32, bfloat16, float16, int8, int4");
+  app.add_option("--dtype", engine.dtype,
+                 "auto (the checkpoint's), float32, bfloat16, float16, int8, int4");
   app.add_option("--attn-implementation", engine.attn_implementation,
                  "flash_attention_2, sdpa, eager");
   app.add_option("--float32-matmul-precision", engine.float32_matmul_precision,

@@ -166,11 +166,19 @@ class ModelLoader {
 
   Result<Graph> BuildGraph() {
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
-    if (quantization() != Quantization::kNone) SplitTiedHead(graph);
+    FATHOM_ASSIGN(const DType dtype,
+                  ResolveDType(state_->options, state_->config, state_->checkpoint, nullptr));
+    // A tied head in another format than the embedding is a weight of its own.
+    if (quantization() != Quantization::kNone || SplitsProducts(dtype)) SplitTiedHead(graph);
     return graph;
   }
 
   Quantization quantization() const { return QuantizationOf(state_->options.dtype); }
+
+  bool SplitsProducts(DType dtype) const {
+    return quantization() == Quantization::kNone &&
+           WantsBf16Products(state_->options.float32_matmul_precision, dtype, *state_->backend);
+  }
 
   // The types in which the weights are held and the graph runs.
   Status PlanWeights(Graph graph) {
@@ -180,6 +188,7 @@ class ModelLoader {
     if (quantization() == Quantization::kNone) options.dtype = TorchName(dtype);
     state_->vocab_size = graph.vocab_size;
     FATHOM_ASSIGN(state_->plan, BuildPlan(std::move(graph), dtype, options, *state_->backend));
+    if (SplitsProducts(dtype)) SplitProducts(state_->plan);
     return QuantizePlan(quantization(), *state_->backend, state_->plan, notices_);
   }
 

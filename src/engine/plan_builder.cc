@@ -17,8 +17,8 @@ Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& conf
     const auto dtype = DTypeFromTorch(options.dtype);
     if (dtype == DType::kF32 || dtype == DType::kBF16 || dtype == DType::kF16) return *dtype;
     return Status::Usage(
-        "--dtype", fmt::format("{} is none of auto, float32, bfloat16, float16, int8, int4",
-                               options.dtype));
+        "--dtype",
+        fmt::format("{} is none of auto, float32, bfloat16, float16, int8, int4", options.dtype));
   }
   FATHOM_ASSIGN(const DType dtype, CheckpointDType(config, checkpoint));
   if (dtype != DType::kF64) return dtype;

@@ -18,14 +18,23 @@ int MatrixOf(const Graph& graph, ValueId input) {
   return graph.weights[weight].role == WeightRole::kVector ? -1 : weight;
 }
 
+// Embeddings are looked up in the checkpoint's own bytes.
+void LeaveEmbeddings(Plan& plan) {
+  const Graph& graph = *plan.graph;
+  for (size_t i = 0; i < graph.weights.size(); ++i) {
+    if (graph.weights[i].role != WeightRole::kEmbedding) continue;
+    plan.weights[i] = {.format = WeightFormat::kDense, .dtype = plan.cache_dtype};
+  }
+}
+
 void TellGroup(WeightFormat format, int64_t cols, NoticeSink& notices) {
   const int64_t group = QuantizationGroup(format, cols);
   const std::string_view name = format == WeightFormat::kInt8Panel16 ? "int8" : "int4";
   const int64_t wanted = PreferredGroup(format);
   if (cols % group != 0) {
-    notices.Warn(fmt::format(
-        "{}: no group divides a width of {}: groups of {}, the last one of {} columns", name, cols,
-        group, cols % group));
+    notices.Warn(
+        fmt::format("{}: no group divides a width of {}: groups of {}, the last one of {} columns",
+                    name, cols, group, cols % group));
   } else if (group != wanted) {
     notices.Warn(fmt::format("{}: the group of {} does not divide a width of {}: groups of {}",
                              name, wanted, cols, group));
@@ -69,10 +78,7 @@ Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& pla
                                                 backend.info().name, int8 ? "int8" : "int4"));
   }
   const Graph& graph = *plan.graph;
-  for (size_t i = 0; i < graph.weights.size(); ++i) {
-    if (graph.weights[i].role != WeightRole::kEmbedding) continue;
-    plan.weights[i] = {.format = WeightFormat::kDense, .dtype = plan.cache_dtype};
-  }
+  LeaveEmbeddings(plan);
   std::set<std::pair<WeightFormat, int64_t>> told;
   for (const OpNode& node : graph.nodes) {
     if (!IsLinear(node)) continue;
@@ -82,9 +88,9 @@ Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& pla
     for (const ValueId input : node.inputs) {
       const int weight = MatrixOf(graph, input);
       if (weight < 0) continue;
-      plan.weights[weight] = {.format = format,
-                              .dtype = format == WeightFormat::kInt8Panel16 ? DType::kI8
-                                                                            : DType::kU8};
+      plan.weights[weight] = {
+          .format = format,
+          .dtype = format == WeightFormat::kInt8Panel16 ? DType::kI8 : DType::kU8};
       const int64_t cols = graph.weights[weight].cols;
       if (notices != nullptr && told.emplace(format, cols).second) {
         TellGroup(format, cols, *notices);
@@ -92,6 +98,25 @@ Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& pla
     }
   }
   return Status::Ok();
+}
+
+bool WantsBf16Products(std::string_view precision, DType dtype, const Backend& backend) {
+  return precision != "highest" && dtype == DType::kF32 && backend.HasBf16Products();
+}
+
+void SplitProducts(Plan& plan) {
+  const Graph& graph = *plan.graph;
+  const bool high = plan.float32_matmul_precision == "high";
+  LeaveEmbeddings(plan);
+  for (const OpNode& node : graph.nodes) {
+    if (!IsLinear(node)) continue;
+    for (const ValueId input : node.inputs) {
+      const int weight = MatrixOf(graph, input);
+      if (weight < 0) continue;
+      plan.weights[weight] = {.format = high ? WeightFormat::kSplitPanel16 : WeightFormat::kPanel16,
+                              .dtype = DType::kBF16};
+    }
+  }
 }
 
 }  // namespace fathom

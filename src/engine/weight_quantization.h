@@ -3,8 +3,8 @@
 // Every matrix of a linear operation becomes kInt8Panel16 or kInt4Panel16 (tensor/
 // quantized_weight.h), but the head is int8 in both: each of its errors goes straight into a logit.
 // Embeddings, norms and biases keep the checkpoint's type; so do the caches. A head tied to the
-// embedding becomes a weight of its own beside it: the embedding is looked up in the mapped file, of
-// which only the rows that are asked for are read.
+// embedding becomes a weight of its own beside it: the embedding is looked up in the mapped file,
+// of which only the rows that are asked for are read.
 #pragma once
 
 #include <cstdint>
@@ -31,5 +31,12 @@ void SplitTiedHead(Graph& graph);
 // such weights.
 Status QuantizePlan(Quantization quantization, const Backend& backend, Plan& plan,
                     NoticeSink* notices);
+
+// Row float32_matmul_precision: whether "high" or "medium" is asked for, the model runs in float32,
+// and the backend multiplies bf16. Elsewhere products stay those of "highest".
+bool WantsBf16Products(std::string_view precision, DType dtype, const Backend& backend);
+// Sets the formats of plan.weights for plan.float32_matmul_precision; a tied head is split off
+// before.
+void SplitProducts(Plan& plan);
 
 }  // namespace fathom

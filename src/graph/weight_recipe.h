@@ -26,7 +26,8 @@ struct WeightRecipe {
   int64_t rows = 0;                       // logical shape after the transform; kVector: its length
   int64_t cols = 0;                       // kVector: 0
   WeightSplit split = WeightSplit::kNone;
-  bool repeats = false;  // the tensor of another weight in a second format: no parameters of its own
+  // The tensor of another weight, in a second format: no parameters of its own.
+  bool repeats = false;
 };
 
 }  // namespace fathom

@@ -36,9 +36,9 @@ bool AllFinite(const float* values, int64_t count) {
   return sum == 0;
 }
 
-// The integers of one scale and zero; returns the squared error in units of the scale, which neither
-// overflows nor vanishes. Eight partial sums, as vectors
-// have them on every machine: the same choice everywhere.
+// The integers of one scale and zero; returns the squared error in units of the scale, which
+// neither overflows nor vanishes. Eight partial sums, as vectors have them on every machine: the
+// same choice everywhere.
 float TryInt4(const float* values, int64_t count, float scale, float zero, float* q) {
   const float inverse = 1.0f / scale;
   float errors[8] = {};

@@ -1,5 +1,5 @@
-// Matrices of 8 and 4 bits an element, made from a model's own weights while it is loaded: groups of
-// columns of one row share a scale. Both lie in panels of 16 rows, as kPanel16 does (weight.h).
+// Matrices of 8 and 4 bits an element, made from a model's own weights while it is loaded: groups
+// of columns of one row share a scale. Both lie in panels of 16 rows, as kPanel16 does (weight.h).
 //
 //   kInt8Panel16: symmetric. w = scale * q, q in [-127, 127]. 8 + 16 / group bits an element.
 //

@@ -7,6 +7,7 @@
 
 #include "tensor/convert.h"
 #include "tensor/quantized_weight.h"
+#include "tensor/split_weight.h"
 
 namespace fathom {
 namespace {
@@ -132,6 +133,8 @@ int64_t Weight::payload_bytes() const {
       return rows * (cols + groups() * 2);
     case WeightFormat::kInt4Panel16:
       return rows * ((cols + 1) / 2 + groups() * 3);
+    case WeightFormat::kSplitPanel16:
+      return rows * cols * 6;
     default:
       return rows * cols * BytesOf(dtype);
   }
@@ -147,6 +150,8 @@ std::string_view FormatName(WeightFormat format) {
       return "int8_panel16";
     case WeightFormat::kInt4Panel16:
       return "int4_panel16";
+    case WeightFormat::kSplitPanel16:
+      return "split_panel16";
   }
   FATHOM_CHECK(false);
 }
@@ -161,6 +166,7 @@ std::string DescribeWeight(const Weight& weight) {
 
 void ReadWeightRow(const Weight& weight, int64_t row, float* out) {
   if (weight.quantized()) return ReadQuantizedRow(weight, row, out);
+  if (weight.format == WeightFormat::kSplitPanel16) return ReadSplitRow(weight, row, out);
   const int64_t size = BytesOf(weight.dtype);
   const auto* bytes = static_cast<const std::byte*>(weight.data);
   if (weight.format == WeightFormat::kDense) {
@@ -201,12 +207,15 @@ void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
 
 Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols) {
   FATHOM_CHECK(format != WeightFormat::kDense);
+  if (format == WeightFormat::kSplitPanel16) return PlanSplit(rows, cols);
   return IsQuantized(format) ? PlanQuantized(format, rows, cols) : PlanPanel16(dtype, rows, cols);
 }
 
-void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
-              int64_t first_row, int64_t row_count, void* destination) {
-  const auto pack = weight.quantized() ? PackQuantized : PackPanel16;
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source,
+                    int64_t source_stride, int64_t first_row, int64_t row_count,
+                    void* destination) {
+  const bool split = weight.format == WeightFormat::kSplitPanel16;
+  const auto pack = split ? PackSplit : weight.quantized() ? PackQuantized : PackPanel16;
   pack(weight, source_dtype, source, source_stride, first_row, row_count, destination);
 }
 

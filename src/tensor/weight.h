@@ -18,6 +18,8 @@
 //
 //   kInt8Panel16, kInt4Panel16: panels of 16 rows of integers with a scale a group of columns:
 //     quantized_weight.h.
+//
+//   kSplitPanel16: float32 as the sum of two bf16, for three products: split_weight.h.
 #pragma once
 
 #include <cstdint>
@@ -27,14 +29,15 @@
 
 namespace fathom {
 
-enum class WeightFormat : uint8_t { kDense, kPanel16, kInt8Panel16, kInt4Panel16 };
+enum class WeightFormat : uint8_t { kDense, kPanel16, kInt8Panel16, kInt4Panel16, kSplitPanel16 };
 
 struct Weight {
   WeightFormat format = WeightFormat::kDense;
-  // Of the elements: F32, F16, BF16; I8 for kInt8Panel16, U8 (two elements) for kInt4Panel16.
+  // Of the elements: F32, F16, BF16; I8 for kInt8Panel16, U8 (two elements) for kInt4Panel16, BF16
+  // for kSplitPanel16.
   DType dtype = DType::kF32;
-  int64_t rows = 0;  // out_features (vocab_size for an embedding)
-  int64_t cols = 0;  // in_features (hidden_size for an embedding)
+  int64_t rows = 0;    // out_features (vocab_size for an embedding)
+  int64_t cols = 0;    // in_features (hidden_size for an embedding)
   int64_t stride = 0;  // kDense: elements from row to row; else from panel to panel
   int64_t group = 0;   // quantized formats: columns that share a scale
   const void* data = nullptr;
@@ -71,7 +74,7 @@ void PackPanel16(const Weight& weight, DType source_dtype, const void* source,
 // Either of the above for any format that is packed (all but kDense); `dtype` is ignored where the
 // format says it.
 Weight PlanPacked(WeightFormat format, DType dtype, int64_t rows, int64_t cols);
-void PackWeightRows(const Weight& weight, DType source_dtype, const void* source, int64_t source_stride,
-              int64_t first_row, int64_t row_count, void* destination);
+void PackWeightRows(const Weight& weight, DType source_dtype, const void* source,
+                    int64_t source_stride, int64_t first_row, int64_t row_count, void* destination);
 
 }  // namespace fathom

@@ -203,6 +203,72 @@ TEST(CpuBackend, ThreadsGiveTheSameBits) {
   }
 }
 
+// The cpu backend with its matrices in one format, whatever it would choose itself.
+class FormatBackend final : public Backend {
+ public:
+  FormatBackend(std::unique_ptr<Backend> cpu, WeightPlan plan)
+      : cpu_(std::move(cpu)), plan_(plan) {}
+  const BackendInfo& info() const override { return cpu_->info(); }
+  WeightPlan ChooseWeight(const WeightRecipe& recipe, DType dtype, bool compiled) const override {
+    return recipe.role == WeightRole::kMatrix ? plan_ : cpu_->ChooseWeight(recipe, dtype, compiled);
+  }
+  std::unique_ptr<WeightStore> CreateWeights(int count) override {
+    return cpu_->CreateWeights(count);
+  }
+  Status Upload(WeightStore& store, int index, const WeightRecipe& recipe, const WeightPlan& plan,
+                std::span<const WeightSource> sources, bool in_place) override {
+    return cpu_->Upload(store, index, recipe, plan, sources, in_place);
+  }
+  Result<std::unique_ptr<CacheStore>> CreateCaches(const Plan& plan) override {
+    return cpu_->CreateCaches(plan);
+  }
+  Result<std::unique_ptr<Executable>> Compile(Plan plan, std::shared_ptr<const WeightStore> weights,
+                                              std::shared_ptr<CacheStore> caches) override {
+    return cpu_->Compile(std::move(plan), std::move(weights), std::move(caches));
+  }
+
+ private:
+  std::unique_ptr<Backend> cpu_;
+  WeightPlan plan_;
+};
+
+// float32_matmul_precision = "high": operands of 16 bits instead of bfloat16's 8, so 2^-8 of the
+// tolerance that one product gets above, three times for what is dropped. Runs on every CPU: where
+// it has no bfloat16 unit the same products are made in float32.
+TEST(CpuBackend, ThreeProductsComeNearFloat32) {
+  const auto graph = MakeGraph(true);
+  const tiny::Checkpoint checkpoint(*graph, 3);
+  const auto reference = MakeBackend("reference");
+  tiny::Runner wanted(*reference, graph, checkpoint);
+  const Rows expected = Converse(wanted);
+  for (const char* isa : {"baseline", "avx2", "avx512", "amx", "neon"}) {
+    if (!CreateBackend("cpu", Machine{}, {.isa = isa}).ok()) continue;
+    for (const int threads : {1, 3}) {
+      FormatBackend split(MakeBackend("cpu", {.threads = threads, .isa = isa}),
+                          {.format = WeightFormat::kSplitPanel16, .dtype = DType::kBF16});
+      tiny::Runner runner(split, graph, checkpoint);
+      tiny::ExpectClose(expected, Converse(runner), 3 * 6e-2 * 0x1p-8);
+      int products = 0;
+      for (const KernelChoice& choice : runner.executable().kernels()) {
+        EXPECT_FALSE(choice.fallback) << choice.node << " " << choice.op;
+        products += choice.kernel.find("bf16x3") != std::string::npos ? 1 : 0;
+      }
+      EXPECT_GT(products, 0) << isa;
+    }
+  }
+}
+
+TEST(CpuBackend, SaysWhetherItMultipliesBf16) {
+  for (const char* isa : {"baseline", "avx2", "avx512", "amx", "neon"}) {
+    if (!CreateBackend("cpu", Machine{}, {.isa = isa}).ok()) continue;
+    const auto backend = MakeBackend("cpu", {.isa = isa});
+    const auto& names = backend->info().instruction_sets;
+    EXPECT_EQ(backend->HasBf16Products(),
+              std::find(names.begin(), names.end(), "avx512_bf16") != names.end());
+    EXPECT_TRUE(backend->HoldsQuantized());
+  }
+}
+
 TEST(CpuBackend, WeightsStayInPlaceInTheEagerArmOnly) {
   const auto graph = MakeGraph(false);
   const tiny::Checkpoint checkpoint(*graph, 4);

@@ -90,11 +90,15 @@ std::vector<OpTestOptions> OptionsOf(const CpuKernel& row) {
   options.cache_dtype = row.cache_dtype.value_or(DType::kF32);
   options.compute_epsilon = row.compute_epsilon;
   std::vector<OpTestOptions> all;
-  for (const WeightFormat format : {WeightFormat::kDense, WeightFormat::kPanel16,
-                                    WeightFormat::kInt8Panel16, WeightFormat::kInt4Panel16}) {
+  for (const WeightFormat format :
+       {WeightFormat::kDense, WeightFormat::kPanel16, WeightFormat::kInt8Panel16,
+        WeightFormat::kInt4Panel16, WeightFormat::kSplitPanel16}) {
     if (row.weight_format.value_or(format) != format) continue;
     if (!row.weight_dtype && format == WeightFormat::kPanel16) continue;  // no weights at all
-    if (!row.weight_format && IsQuantized(format)) continue;  // rows for any format: of floats
+    // Rows for any format are of floats as they are.
+    if (!row.weight_format && (IsQuantized(format) || format == WeightFormat::kSplitPanel16)) {
+      continue;
+    }
     options.weight_format = format;
     options.weight_offset = 0;
     all.push_back(options);

@@ -6,11 +6,13 @@
 //    float32 products: 1e-4 of the largest logit, as golden_test.cc has for float32.
 //    Integer products round the inputs of each linear layer, four a layer and the head's, to 8 bits
 //    by groups. One rounding is uniform within scale / 2 = max |x| / 254, which is
-//    max |x| / (254 sqrt(3)) in the mean square; the largest of 64 normal numbers is 3 deviations at
-//    most times out of ten: u = 3 / (254 sqrt(3)) = 0.0068 of the input, and of the output. Worst
-//    over some thousand logits: four deviations. The errors add up as the root of their number, and
-//    attention amplifies them, by as much as the model's golden says of bfloat16's (golden_test.cc):
-//      |ours - theirs| <= 4 u sqrt(4 L + 1) max(1, bfloat16_error / (2^-8 sqrt(8 L + 1))) max|logit|
+//    max |x| / (254 sqrt(3)) in the mean square; the largest of 64 normal numbers is 3 deviations
+//    at most times out of ten: u = 3 / (254 sqrt(3)) = 0.0068 of the input, and of the output.
+//    Worst over some thousand logits: four deviations. The errors add up as the root of their
+//    number, and attention amplifies them, by as much as the model's golden says of bfloat16's
+//    (golden_test.cc):
+//      |ours - theirs| <= 4 u sqrt(4 L + 1) max(1, bfloat16_error / (2^-8 sqrt(8 L + 1)))
+//      max|logit|
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -55,10 +57,10 @@ Rows Logits(const std::shared_ptr<const Model>& model, const JsonValue& golden) 
   if (!engine.ok()) return rows;
   for (const JsonValue& prompt : golden.Find("prompts")->as_array()) {
     auto& mine = rows.emplace_back();
-    const Status status = (*engine)->Score(
-        GoldenIds(*prompt.Find("ids")), [&](int64_t, std::span<const float> logits) {
-          mine.insert(mine.end(), logits.begin(), logits.end());
-        });
+    const Status status = (*engine)->Score(GoldenIds(*prompt.Find("ids")),
+                                           [&](int64_t, std::span<const float> logits) {
+                                             mine.insert(mine.end(), logits.begin(), logits.end());
+                                           });
     EXPECT_TRUE(status.ok()) << status.message();
   }
   return rows;
@@ -125,9 +127,9 @@ struct File {
 // int8 does.
 std::string WriteDequantized(const std::string& name, WeightFormat format) {
   const std::string source = GoldenPath("models/" + name);
-  const std::string folder = fmt::format("{}/fathom-dequantized-{}-{}",
-                                         std::filesystem::temp_directory_path().string(), getpid(),
-                                         name);
+  const std::string folder =
+      fmt::format("{}/fathom-dequantized-{}-{}", std::filesystem::temp_directory_path().string(),
+                  getpid(), name);
   std::filesystem::create_directories(folder);
   std::filesystem::copy_file(source + "/config.json", folder + "/config.json",
                              std::filesystem::copy_options::overwrite_existing);
@@ -157,14 +159,13 @@ TEST_P(QuantizedFiles, GiveTheSameBits) {
     const WeightFormat format =
         dtype == "int8" ? WeightFormat::kInt8Panel16 : WeightFormat::kInt4Panel16;
     const std::string folder = WriteDequantized(name, format);
-    const auto integers = Load(GoldenPath("models/" + name),
-                               {.backend = "reference", .dtype = dtype});
+    const auto integers =
+        Load(GoldenPath("models/" + name), {.backend = "reference", .dtype = dtype});
     const auto floats = Load(folder, {.backend = "reference", .dtype = "float32"});
     ASSERT_TRUE(integers != nullptr && floats != nullptr);
     EXPECT_EQ(integers->options().dtype, dtype);
-    EXPECT_EQ(integers->memory().parameters, Load(GoldenPath("models/" + name), {})
-                                                 ->memory()
-                                                 .parameters);
+    EXPECT_EQ(integers->memory().parameters,
+              Load(GoldenPath("models/" + name), {})->memory().parameters);
     const JsonValue golden = GoldenOf(name);
     EXPECT_EQ(Logits(integers, golden), Logits(floats, golden)) << name;
     std::filesystem::remove_all(folder);
@@ -286,6 +287,49 @@ TEST(Quantized, MemoryIsForecastAsItIsHeld) {
     EXPECT_EQ(head.format, WeightFormat::kInt8Panel16);
     EXPECT_EQ(head.rows, config.vocab_size);
   }
+}
+
+// float32_matmul_precision: bf16 products where the CPU has them, the very same numbers elsewhere.
+TEST(Float32Products, ActWhereTheCpuHasBf16Only) {
+  const std::string name = "llama-tied-fp32";
+  const JsonValue golden = GoldenOf(name);
+  const auto errors = GoldenNumbers(*golden.Find("bfloat16_error"));
+  const double bf16 = 3 * *std::ranges::max_element(errors);
+  const auto highest = Load(GoldenPath("models/" + name), {});
+  ASSERT_NE(highest, nullptr);
+  const Rows wanted = Logits(highest, golden);
+  for (const std::string precision : {"medium", "high"}) {
+    EngineOptions options;
+    options.float32_matmul_precision = precision;
+    const auto model = Load(GoldenPath("models/" + name), options);
+    ASSERT_NE(model, nullptr);
+    EXPECT_EQ(model->memory().parameters, highest->memory().parameters);
+    const Rows found = Logits(model, golden);
+    if (!model->backend().HasBf16Products()) {
+      EXPECT_EQ(wanted, found) << precision;
+      continue;
+    }
+    EXPECT_NE(wanted, found) << precision;
+    const double tolerance = precision == "medium" ? bf16 : 3 * 0x1p-8 * bf16;
+    for (size_t p = 0; p < wanted.size(); ++p) {
+      double error = 0;
+      for (size_t i = 0; i < wanted[p].size(); ++i) {
+        error = std::max(error, std::abs(double{wanted[p][i]} - found[p][i]));
+      }
+      EXPECT_LE(error, tolerance * Largest(wanted[p])) << precision;
+    }
+  }
+}
+
+// For bfloat16 weights it is asked for in vain.
+TEST(Float32Products, LeaveOtherTypesAlone) {
+  const JsonValue golden = GoldenOf("llama-wide");
+  EngineOptions options;
+  const auto plain = Load(GoldenPath("models/llama-wide"), options);
+  options.float32_matmul_precision = "medium";
+  const auto asked = Load(GoldenPath("models/llama-wide"), options);
+  ASSERT_TRUE(plain != nullptr && asked != nullptr);
+  EXPECT_EQ(Logits(plain, golden), Logits(asked, golden));
 }
 
 TEST(Quantized, OtherTypesAreRefused) {

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "tensor/convert.h"
+#include "tensor/split_weight.h"
 
 namespace fathom {
 namespace {
@@ -150,8 +151,8 @@ void ExpectDrawn(const Weight& weight, const std::vector<uint8_t>& bytes,
 
 TEST(QuantizedWeight, LiesAsDrawn) {
   const std::vector<std::pair<int64_t, int64_t>> shapes = {
-      {1, 1}, {15, 3}, {16, 16}, {17, 31}, {32, 32}, {33, 127}, {40, 128}, {16, 129}, {5, 257},
-      {48, 320}};
+      {1, 1},    {15, 3},   {16, 16},  {17, 31}, {32, 32},
+      {33, 127}, {40, 128}, {16, 129}, {5, 257}, {48, 320}};
   std::mt19937 random(5);
   std::normal_distribution<float> normal;
   for (const auto& [rows, cols] : shapes) {
@@ -200,6 +201,40 @@ TEST(QuantizedWeight, Int4IsNearerThanItsPlainRange) {
     }
   }
   EXPECT_LT(searched, 0.9 * plain);
+}
+
+// --- float32 as the sum of two bf16
+
+TEST(SplitWeight, KeepsSixteenBitsAndLiesAsDrawn) {
+  std::mt19937 random(4);
+  std::normal_distribution<float> normal;
+  for (const auto& [rows, cols] :
+       std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {17, 31}, {16, 32}, {33, 65}}) {
+    const int64_t stride = cols + 2;
+    std::vector<float> source(static_cast<size_t>(rows * stride));
+    for (float& value : source) value = normal(random);
+    Weight weight = PlanSplit(rows, cols);
+    std::vector<uint16_t> packed(static_cast<size_t>(weight.size_bytes) / 2, 0xCCCC);
+    weight.data = packed.data();
+    PackSplit(weight, DType::kF32, source.data(), stride, 0, rows, packed.data());
+    const int64_t part = SplitPartCols(cols) * 16;  // elements of one part of a panel
+    std::vector<float> row(static_cast<size_t>(cols) + 1, -1000.0f);
+    for (int64_t r = 0; r < rows; ++r) {
+      ReadWeightRow(weight, r, row.data());
+      EXPECT_EQ(row[cols], -1000.0f);
+      const uint16_t* panel = packed.data() + r / 16 * 3 * part;
+      for (int64_t c = 0; c < cols; ++c) {
+        const float wanted = source[r * stride + c];
+        const int64_t at = c / 2 * 32 + r % 16 * 2 + c % 2;
+        const float high = BF16ToFloat(panel[at]);
+        ASSERT_EQ(panel[at], FloatToBF16(wanted));
+        ASSERT_EQ(panel[part + at], FloatToBF16(wanted - high));
+        ASSERT_EQ(panel[2 * part + at], panel[at]);
+        ASSERT_EQ(row[c], high + BF16ToFloat(panel[part + at]));
+        ASSERT_LE(std::abs(row[c] - wanted), 0x1p-16 * std::abs(wanted));
+      }
+    }
+  }
 }
 
 }  // namespace

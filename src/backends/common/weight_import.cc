@@ -151,8 +151,8 @@ Result<HeldWeight> ImportWeight(const WeightRecipe& recipe, const WeightPlan& pl
     weight = PlanPacked(format, dtype, rows.rows(), rows.cols());
     FATHOM_ASSIGN(held.buffer, AlignedBuffer::Allocate(static_cast<size_t>(weight.size_bytes)));
     weight.data = held.buffer.data();
-    // Integers are made from the file's own values.
-    const DType read = IsQuantized(format) ? DType::kF32 : dtype;
+    // Other formats than plain panels are made from the file's own values.
+    const DType read = format == WeightFormat::kPanel16 ? dtype : DType::kF32;
     std::vector<std::byte> panel(16 * rows.cols() * BytesOf(read));
     for (int64_t first = 0; first < rows.rows(); first += 16) {
       const int64_t count = std::min<int64_t>(16, rows.rows() - first);

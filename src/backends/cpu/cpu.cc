@@ -46,6 +46,7 @@ class CpuBackend final : public Backend {
   }
 
   bool HoldsQuantized() const override { return true; }
+  bool HasBf16Products() const override { return features_.Has(CpuFeature::kAvx512Bf16); }
 
   std::unique_ptr<WeightStore> CreateWeights(int count) override {
     return std::make_unique<HostWeights>(count);
@@ -84,8 +85,8 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
   int64_t source_stride = 0;
   // Rows that lie as they are packed need no copy between.
   const void* in_place = rows.InPlace(1, &source_stride);
-  // Integers are made from the file's own values.
-  const DType copied = IsQuantized(plan.format) ? DType::kF32 : plan.dtype;
+  // Other formats than plain panels are made from the file's own values.
+  const DType copied = plan.format == WeightFormat::kPanel16 ? plan.dtype : DType::kF32;
   const DType dtype = in_place != nullptr ? rows.dtype() : copied;
   const int64_t row_bytes = rows.cols() * BytesOf(dtype);
   const size_t grain = 16 * kPackPanels;
@@ -163,7 +164,7 @@ TuningSummary Remembered(const Machine& machine, const BackendOptions& options) 
   const int threads = options.threads > 0 ? options.threads : std::max(1, machine.cpu.cores);
   const std::string best(IsaName(BestIsa(machine.cpu.features)));
   return MakeTuner(machine, options.isa.empty() ? best : options.isa, threads, options.cache_folder)
-      ->summary();
+      ->remembered();
 }
 
 }  // namespace

@@ -22,8 +22,9 @@ std::span<const CpuKernel> CpuKernels() {
     AddRotaryKernels(rows);
     AddLookupKernels(rows);
     AddLinearDenseKernels(rows);
-    AddLinearPanel16Kernels(rows);
+    // Of rows that need the same of the CPU the first is taken: integer products before others.
     AddLinearQuantizedKernels(rows);
+    AddLinearPanel16Kernels(rows);
     AddAttentionKernels(rows);
     AddAttentionEagerKernels(rows);
 #if defined(__x86_64__)

@@ -31,7 +31,8 @@ void AddBenchOptions(CLI::App& app, BenchArguments& arguments) {
       ->check(CLI::IsMember({"prefill", "decode"}));
   AddModelOptions(app, arguments.model);
   app.remove_option(app.get_option("--dtype"));
-  app.add_option("--dtype", arguments.dtypes, "auto, float32, bfloat16, float16, int8, int4; several: a,b")
+  app.add_option("--dtype", arguments.dtypes,
+                 "auto, float32, bfloat16, float16, int8, int4; several: a,b")
       ->delimiter(',');
   app.add_option("--batch", arguments.bench.batches, "sequences at once; several: 1,8")
       ->delimiter(',')

@@ -15,6 +15,7 @@
 #include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/amx_tiles.h"
 #include "backends/cpu/kernels/linear_call.h"
+#include "backends/cpu/kernels/linear_split.h"
 #include "backends/cpu/kernels/target_region.h"
 
 FATHOM_BEGIN_TARGET(FATHOM_AVX512_BF16_SETS ",amx-tile,amx-bf16")
@@ -290,17 +291,20 @@ FATHOM_END_TARGET
 namespace fathom {
 
 void AddLinearBf16Panel16AmxKernels(CpuKernelTable& table) {
-  AddLinearRows(table, {.name = "bf16_panel16_gemm",
-                        .suffix = "amx",
-                        .description = "tiles of 32 x 32 sums, activations packed once",
-                        .variant = KernelVariant::kGemm,
-                        .dtype = DType::kBF16,
-                        .features = kAmxBf16Features,
-                        .scratch_bytes = GemmScratch,
-                        .compute_epsilon = 0x1p-7,
-                        .linear = Gemm<LinearOp::kLinear>,
-                        .group = Gemm<LinearOp::kGroup>,
-                        .gated = Gemm<LinearOp::kGated>});
+  const LinearRow row{.name = "bf16_panel16_gemm",
+                      .suffix = "amx",
+                      .description = "tiles of 32 x 32 sums, activations packed once",
+                      .variant = KernelVariant::kGemm,
+                      .dtype = DType::kBF16,
+                      .features = kAmxBf16Features,
+                      .scratch_bytes = GemmScratch,
+                      .compute_epsilon = 0x1p-7,
+                      .linear = Gemm<LinearOp::kLinear>,
+                      .group = Gemm<LinearOp::kGroup>,
+                      .gated = Gemm<LinearOp::kGated>};
+  AddLinearRows(table, row);
+  AddSplitRows<GemmScratch, Gemm<LinearOp::kLinear>, Gemm<LinearOp::kGroup>,
+               Gemm<LinearOp::kGated>>(table, row, "bf16x3_panel16_gemm");
 }
 
 }  // namespace fathom

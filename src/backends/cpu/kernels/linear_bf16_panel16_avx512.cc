@@ -14,6 +14,7 @@
 
 #include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/linear_call.h"
+#include "backends/cpu/kernels/linear_split.h"
 #include "backends/cpu/kernels/target_region.h"
 
 FATHOM_BEGIN_TARGET(FATHOM_AVX512_BF16_SETS)
@@ -250,6 +251,8 @@ void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table) {
                 .group = Gemv<LinearOp::kGroup>,
                 .gated = Gemv<LinearOp::kGated>};
   AddLinearRows(table, row);
+  AddSplitRows<GemvScratch, Gemv<LinearOp::kLinear>, Gemv<LinearOp::kGroup>,
+               Gemv<LinearOp::kGated>>(table, row, "bf16x3_panel16_dot_gemv");
   row.name = "bf16_panel16_dot_gemm";
   row.description = "register tiles of vdpbf16ps";
   row.variant = KernelVariant::kGemm;
@@ -259,6 +262,8 @@ void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table) {
   row.group = Gemm<LinearOp::kGroup>;
   row.gated = Gemm<LinearOp::kGated>;
   AddLinearRows(table, row);
+  AddSplitRows<GemmScratch, Gemm<LinearOp::kLinear>, Gemm<LinearOp::kGroup>,
+               Gemm<LinearOp::kGated>>(table, row, "bf16x3_panel16_dot_gemm");
 }
 
 }  // namespace fathom

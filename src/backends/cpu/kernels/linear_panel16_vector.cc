@@ -1,5 +1,5 @@
 // linear, linear_group and linear_gated over kPanel16 weights of all three types, products in
-// float32, for every target of Highway.
+// float32, for every target of Highway; the GEMM also over int8 and int4 weights.
 //
 // GEMV (M <= 4): each line of a panel is loaded once, widened in registers and multiplied by M
 // broadcast activations; several panels are streamed side by side, the lines ahead prefetched to
@@ -14,6 +14,7 @@
 
 #include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/linear_call.h"
+#include "backends/cpu/kernels/linear_split.h"
 #include "backends/cpu/kernels/vector_config.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -21,6 +22,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "backends/cpu/kernels/linear_quantized-inl.h"
 #include "backends/cpu/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -223,14 +225,18 @@ size_t RowsAtOnce(const LinearJob& job, size_t activation_bytes) {
 
 // Columns [first, first + cols) of a panel as float32 lines [cols, 16].
 template <class Element>
-void UnpackPanel(const std::byte* panel, size_t first, size_t cols, float* out) {
-  const std::byte* line = panel + first / 2 * 64;
-  for (size_t k = 0; k < cols; k += 2, line += 64) {
-    for (size_t v = 0; v < kVecs; ++v) {
-      VF even, odd;
-      LoadLine<Element>(line, v, &even, &odd);
-      hn::Store(even, F32(), out + k * kPanelRows + v * kLanes);
-      hn::Store(odd, F32(), out + (k + 1) * kPanelRows + v * kLanes);
+void UnpackPanel(const LinearPanel& panel, size_t first, size_t cols, float* out) {
+  if constexpr (Element::kDType == DType::kI8 || Element::kDType == DType::kU8) {
+    return UnpackQuantized<Element>(panel, first, cols, out);  // kDepth is whole groups
+  } else {
+    const std::byte* line = panel.data + first / 2 * 64;
+    for (size_t k = 0; k < cols; k += 2, line += 64) {
+      for (size_t v = 0; v < kVecs; ++v) {
+        VF even, odd;
+        LoadLine<Element>(line, v, &even, &odd);
+        hn::Store(even, F32(), out + k * kPanelRows + v * kLanes);
+        hn::Store(odd, F32(), out + (k + 1) * kPanelRows + v * kLanes);
+      }
     }
   }
 }
@@ -270,7 +276,7 @@ void GemmTile(const LinearJob& job, const LinearTile& tile, const float* packed,
         panels[p] = tile.panels[p].data + k * 64;
       } else {
         float* out = unpacked + p * kDepth * kPanelRows;
-        UnpackPanel<Element>(tile.panels[p].data, k, depth, out);
+        UnpackPanel<Element>(tile.panels[p], k, depth, out);
         panels[p] = reinterpret_cast<const std::byte*>(out);
       }
     }
@@ -350,10 +356,43 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   AddLinearRows(table, row);
 }
 
+// Three products in float32 arithmetic: what the bf16 units are asked for, on a CPU without them.
+// The engine never chooses them there; tests hold the splitting to its tolerance everywhere.
+void AddSplit(CpuKernelTable& table) {
+  using E = ElementBF16;
+  LinearRow row{.suffix = kIsaSuffix, .dtype = E::kDType, .features = kIsaFeatures};
+  row.variant = KernelVariant::kGemv;
+  row.max_rows = kGemvRows;
+  AddSplitRows<GemvScratch, Gemv<E, LinearOp::kLinear>, Gemv<E, LinearOp::kGroup>,
+               Gemv<E, LinearOp::kGated>>(table, row, "bf16x3_panel16_gemv");
+  row.variant = KernelVariant::kGemm;
+  row.max_rows = 0;
+  AddSplitRows<GemmScratch, Gemm<E, LinearOp::kLinear>, Gemm<E, LinearOp::kGroup>,
+               Gemm<E, LinearOp::kGated>>(table, row, "bf16x3_panel16_gemm");
+}
+
+// Their GEMVs: linear_quantized_vector.cc.
+template <class Format>
+void AddQuantizedGemm(CpuKernelTable& table, const char* name) {
+  LinearRow row{.name = name, .suffix = kIsaSuffix, .variant = KernelVariant::kGemm};
+  row.description = "integers unpacked once a panel, register tiles, float32 products";
+  row.format = Format::kFormat;
+  row.dtype = Format::kDType;
+  row.features = kIsaFeatures;
+  row.scratch_bytes = GemmScratch;
+  row.linear = Gemm<Format, LinearOp::kLinear>;
+  row.group = Gemm<Format, LinearOp::kGroup>;
+  row.gated = Gemm<Format, LinearOp::kGated>;
+  AddLinearRows(table, row);
+}
+
 void AddRows(CpuKernelTable& table) {
   AddElementRows<ElementF32>(table, "f32_panel16_gemv", "f32_panel16_gemm");
   AddElementRows<ElementF16>(table, "f16_panel16_gemv", "f16_panel16_gemm");
   AddElementRows<ElementBF16>(table, "bf16_panel16_gemv", "bf16_panel16_gemm");
+  AddQuantizedGemm<Int8>(table, "int8_panel16_gemm");
+  AddQuantizedGemm<Int4>(table, "int4_panel16_gemm");
+  AddSplit(table);
 }
 
 }  // namespace

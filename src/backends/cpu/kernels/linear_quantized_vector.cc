@@ -4,8 +4,8 @@
 // Two ways, named by their rows:
 //
 //   int8_panel16_gemv, _gemm (int4 likewise): float32 products. The integers are widened in
-//   registers (GEMV, M <= 4) or unpacked once a panel (GEMM, linear_tiles-inl.h). Exact but for the
-//   order of the sums. Every target has them.
+//   registers (GEMV, M <= 4, here) or unpacked once a panel (GEMM, linear_panel16_vector.cc). Exact
+//   but for the order of the sums. Every target has them.
 //
 //   int8_panel16_dot_gemv, _dot_gemm: integer products. Activations are rounded to int8 by the
 //   weights' own groups of columns, scale = max |x| / 127: a relative error of at most
@@ -27,7 +27,7 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
-#include "backends/cpu/kernels/linear_tiles-inl.h"
+#include "backends/cpu/kernels/linear_quantized-inl.h"
 #include "backends/cpu/kernels/vector_math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -35,67 +35,8 @@ namespace fathom {
 namespace HWY_NAMESPACE {
 namespace {
 
-struct Int8 {
-  static constexpr WeightFormat kFormat = WeightFormat::kInt8Panel16;
-  static constexpr DType kDType = DType::kI8;
-  static constexpr size_t kLineCols = 4;
-  static constexpr size_t kGroup = 64;  // the usual one
-  static constexpr bool kHasZero = false;
-};
-struct Int4 {
-  static constexpr WeightFormat kFormat = WeightFormat::kInt4Panel16;
-  static constexpr DType kDType = DType::kU8;
-  static constexpr size_t kLineCols = 8;
-  static constexpr size_t kGroup = 32;
-  static constexpr bool kHasZero = true;
-};
-
-using U8Quarter = hn::Rebind<uint8_t, F32>;  // as many lanes as F32
-using I8Quarter = hn::Rebind<int8_t, F32>;
-
-// The parts of a panel.
-struct PanelParts {
-  const std::byte* lines = nullptr;
-  const uint16_t* scales = nullptr;  // 16 a group
-  const uint8_t* zeros = nullptr;    // int4: 16 a group
-
-  explicit PanelParts(const LinearPanel& panel)
-      : lines(panel.data),
-        scales(reinterpret_cast<const uint16_t*>(panel.data + ScalesOffset(*panel.weight))),
-        zeros(reinterpret_cast<const uint8_t*>(panel.data + ZerosOffset(*panel.weight))) {}
-
-  // Vector v of the scales (zeros, in sixteenths) of a group's 16 rows.
-  HWY_INLINE VF Scales(size_t group, size_t v) const {
-    return FromBF16(hn::LoadU(U16Half(), scales + group * 16 + v * kLanes));
-  }
-  HWY_INLINE VF Zeros(size_t group, size_t v) const {
-    const auto bytes = hn::LoadU(U8Quarter(), zeros + group * 16 + v * kLanes);
-    return hn::ConvertTo(F32(), hn::PromoteTo(I32(), bytes));
-  }
-};
-
-// Calls each(column of the line, 16-row vector v as float q) over one line.
-template <class Format, class Each>
-HWY_INLINE void ForEachColumn(const std::byte* line, size_t v, Each each) {
-  const I32 d;
-  const VI bits = hn::LoadU(d, reinterpret_cast<const int32_t*>(line) + v * kLanes);
-  if constexpr (Format::kLineCols == 4) {
-    each(0, hn::ConvertTo(F32(), hn::ShiftRight<24>(hn::ShiftLeft<24>(bits))));
-    each(1, hn::ConvertTo(F32(), hn::ShiftRight<24>(hn::ShiftLeft<16>(bits))));
-    each(2, hn::ConvertTo(F32(), hn::ShiftRight<24>(hn::ShiftLeft<8>(bits))));
-    each(3, hn::ConvertTo(F32(), hn::ShiftRight<24>(bits)));
-  } else {
-    const VI mask = hn::Set(d, 15);
-    each(0, hn::ConvertTo(F32(), hn::And(bits, mask)));
-    each(1, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<8>(bits), mask)));
-    each(2, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<16>(bits), mask)));
-    each(3, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<24>(bits), mask)));
-    each(4, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<4>(bits), mask)));
-    each(5, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<12>(bits), mask)));
-    each(6, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<20>(bits), mask)));
-    each(7, hn::ConvertTo(F32(), hn::And(hn::ShiftRight<28>(bits), mask)));
-  }
-}
+constexpr size_t kVecs = kPanelVecs;
+constexpr size_t kGemvRows = 4;
 
 struct GroupShape {
   size_t group = 0;
@@ -105,41 +46,13 @@ struct GroupShape {
 template <class Format>
 GroupShape ShapeOf(size_t cols) {
   GroupShape shape;
-  shape.group =
-      static_cast<size_t>(QuantizationGroup(Format::kFormat, static_cast<int64_t>(cols)));
+  shape.group = static_cast<size_t>(QuantizationGroup(Format::kFormat, static_cast<int64_t>(cols)));
   shape.groups = (cols + shape.group - 1) / shape.group;
   return shape;
 }
 
 // --- float32 products
 // ------------------------------------------------------------------------------
-
-template <class Format>
-struct QuantizedPanels {
-  static const std::byte* Lines(const LinearPanel&, size_t) { return nullptr; }
-  // kDepth is a multiple of every group: `first` begins one. Fills the last group whole.
-  static void Unpack(const LinearPanel& panel, size_t first, size_t cols, float* out) {
-    const auto group = static_cast<size_t>(panel.weight->group);
-    const PanelParts parts(panel);
-    for (size_t k = first; k < first + cols; k += group) {
-      for (size_t v = 0; v < kVecs; ++v) {
-        const VF scale = parts.Scales(k / group, v);
-        VF zero = hn::Zero(F32());
-        if constexpr (Format::kHasZero) {
-          zero = hn::Mul(parts.Zeros(k / group, v), Splat(0.0625f));
-        }
-        for (size_t c = k; c < k + group; c += Format::kLineCols) {
-          const std::byte* line = parts.lines + c / Format::kLineCols * 64;
-          float* to = out + (c - first) * kPanelRows + v * kLanes;
-          ForEachColumn<Format>(line, v, [&](size_t i, VF q) HWY_ATTR {
-            if constexpr (Format::kHasZero) q = hn::Sub(q, zero);
-            hn::StoreU(hn::Mul(scale, q), F32(), to + i * kPanelRows);
-          });
-        }
-      }
-    }
-  }
-};
 
 // sums [kM, stride] = x [kM, padded_cols] times the panel.
 template <class Format, size_t kM>
@@ -215,10 +128,10 @@ size_t FloatGemvScratch(const OpCall& call, int workers) {
 }
 
 template <class Format>
-void AddFloatRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_name) {
+void AddFloatRows(CpuKernelTable& table, const char* name) {
   LinearRow row{.suffix = kIsaSuffix, .format = Format::kFormat, .dtype = Format::kDType};
   row.features = kIsaFeatures;
-  row.name = gemv_name;
+  row.name = name;
   row.description = "integers widened in registers, float32 products";
   row.variant = KernelVariant::kGemv;
   row.max_rows = kGemvRows;
@@ -227,15 +140,6 @@ void AddFloatRows(CpuKernelTable& table, const char* gemv_name, const char* gemm
   row.group = FloatGemv<Format, LinearOp::kGroup>;
   row.gated = FloatGemv<Format, LinearOp::kGated>;
   AddLinearRows(table, row);
-  row.name = gemm_name;
-  row.description = "integers unpacked once a panel, register tiles, float32 products";
-  row.variant = KernelVariant::kGemm;
-  row.max_rows = 0;
-  row.scratch_bytes = GemmScratch;
-  row.linear = Gemm<QuantizedPanels<Format>, LinearOp::kLinear>;
-  row.group = Gemm<QuantizedPanels<Format>, LinearOp::kGroup>;
-  row.gated = Gemm<QuantizedPanels<Format>, LinearOp::kGated>;
-  AddLinearRows(table, row);
 }
 
 // --- integer products
@@ -243,12 +147,8 @@ void AddFloatRows(CpuKernelTable& table, const char* gemv_name, const char* gemm
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
 constexpr size_t kDotGemvRows = 16;
-#ifndef DS
-#define DS 4
-#define DP true
-#endif
-constexpr size_t kDotStreams = DS;
-constexpr bool kDotPrefetch = DP;
+constexpr size_t kDotStreams = 4;   // panels side by side
+constexpr bool kDotPrefetch = true;
 #if HWY_TARGET == HWY_AVX2
 constexpr size_t kDotTileRows = 4;
 constexpr bool kNeedsMagnitudes = true;  // int8: see AddProducts
@@ -260,9 +160,9 @@ constexpr bool kNeedsMagnitudes = false;
 constexpr size_t kDotActivationBytes = size_t{256} << 10;
 
 // Rows of x as integers. A row: q [padded_cols], |q| [padded_cols], float scales [groups],
-// corrections [groups], each at a multiple of 64 bytes. A correction is what the products of a group
-// owe to sum = the sum of its q: int8 -128 sum, an integer, for weights that are multiplied as
-// w + 128; int4 sum / 16, a float, to be multiplied by the zero.
+// corrections [groups], each at a multiple of 64 bytes. A correction is what the products of a
+// group owe to sum = the sum of its q: int8 -128 sum, an integer, for weights that are multiplied
+// as w + 128; int4 sum / 16, a float, to be multiplied by the zero.
 template <class Format>
 class IntegerRows {
  public:
@@ -515,8 +415,8 @@ void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows<Fo
 // y of rows [first, first + rows) in the units, `step` of them a tile. `stream`: the weights come
 // from memory.
 template <class Format>
-void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows, Range units,
-              size_t step, bool stream) {
+void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows,
+              Range units, size_t step, bool stream) {
   HWY_ALIGN float sums[kDotTileRows * kMaxTilePanels * kPanelRows];
   LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
   for (size_t unit = units.begin; unit < units.end; unit += step) {
@@ -553,7 +453,8 @@ void DotGemv(const OpCall& call, const Worker& worker) {
       static_cast<size_t>(worker.index) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
   const IntegerRows<Format> x(shape, call.scratch + mine);
   for (size_t m = 0; m < job.rows; ++m) x.Quantize(job.x + m * job.cols, job.cols, m);
-  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams, kDotPrefetch);
+  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams,
+                   kDotPrefetch);
 }
 
 template <class Format>
@@ -623,8 +524,8 @@ void AddRows(CpuKernelTable& table) {
   AddDotRows<Int8>(table, "int8_panel16_dot_gemv", "int8_panel16_dot_gemm", 0.0315);
   AddDotRows<Int4>(table, "int4_panel16_dot_gemv", "int4_panel16_dot_gemm", 0.0223);
 #endif
-  AddFloatRows<Int8>(table, "int8_panel16_gemv", "int8_panel16_gemm");
-  AddFloatRows<Int4>(table, "int4_panel16_gemv", "int4_panel16_gemm");
+  AddFloatRows<Int8>(table, "int8_panel16_gemv");
+  AddFloatRows<Int4>(table, "int4_panel16_gemv");
 }
 
 }  // namespace
