@@ -500,6 +500,8 @@ Guards Evaluator::GuardsOf(const SyntaxNode* node) {
   Guards outer;
   for (const CallSite* caller : callers) {
     Guards around = GuardsBetween(caller->node, nullptr, *this);
+    // The branches around the call; what ended the script before it is not told of every function.
+    std::erase_if(around, [&](const Guard& guard) { return !caller->node->Within(guard.owner); });
     const bool machine = std::any_of(around.begin(), around.end(), [&](const Guard& guard) {
       return guard.counts && guard.condition != nullptr &&
              IsMachineCondition(guard.condition, *this);
