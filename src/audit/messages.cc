@@ -1,7 +1,6 @@
 #include "audit/messages.h"
 
 #include <array>
-#include <cstdlib>
 #include <unordered_map>
 
 #include "base/check.h"
@@ -426,35 +425,12 @@ const Message* FindMessage(std::string_view key) {
 
 }  // namespace
 
-Language LanguageOfLocale() {
-  for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"}) {
-    const char* value = std::getenv(name);
-    if (value == nullptr || *value == '\0') continue;
-    return std::string_view(value).starts_with("zh") ? Language::kChinese : Language::kEnglish;
-  }
-  return Language::kEnglish;
-}
-
 bool HasText(std::string_view key) { return FindMessage(key) != nullptr; }
 
 std::string_view RawText(Language language, std::string_view key) {
   const Message* message = FindMessage(key);
   FATHOM_CHECK(message != nullptr);
   return language == Language::kEnglish ? message->english : message->chinese;
-}
-
-int TextColumns(std::string_view text) {
-  int columns = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    // Leading bytes of three and more are (here) wide; continuation bytes count nothing.
-    if (byte >= 0xE0) {
-      columns += 2;
-    } else if ((byte & 0xC0) != 0x80) {
-      ++columns;
-    }
-  }
-  return columns;
 }
 
 }  // namespace fathom

@@ -3,16 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/language.h"
+
 namespace fathom {
-
-enum class Language : uint8_t { kEnglish, kChinese };
-
-// The language that LC_ALL, LC_MESSAGES or LANG asks for.
-Language LanguageOfLocale();
 
 // The sentence as it is kept, with its {} places. A key that is not in the table is a broken
 // invariant.
@@ -29,8 +25,5 @@ std::string Text(Language language, std::string_view key, const Arguments&... ar
 inline std::string Gap(Language language) {
   return language == Language::kEnglish ? " " : "";
 }
-
-// Columns that the text takes on a terminal: two for each Chinese character.
-int TextColumns(std::string_view text);
 
 }  // namespace fathom

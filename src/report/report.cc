@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "audit/report/report.h"
 #include "report/explanation_parts.h"
 #include "report/report_parts.h"
 
@@ -173,7 +174,7 @@ JsonValue ReportToJson(const Report& report) {
   const Explanation& explanation = report.explanation;
   auto machine = ParseJson(MachineToJson(explanation.machine), "machine");
   document.Set("machine", machine.ok() ? *std::move(machine) : JsonValue());
-  document.Set("audit", AuditToJson(report.audit));
+  document.Set("audit", AuditToJson(report.audit, report.audit_options));
   document.Set("explain", ExplanationToJson(explanation));
   document.Set("measure",
                explanation.measured ? MeasurementToJson(*explanation.measured) : JsonValue());

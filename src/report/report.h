@@ -17,6 +17,7 @@ struct Report {
   Language language = Language::kEnglish;
   std::string command;      // as it was called, for the notes
   Explanation explanation;  // with the machine's roofs where they were measured
+  AuditOptions audit_options;
   ScriptAudit audit;
 };
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "audit/report/report.h"
+#include "base/text_width.h"
 
 namespace fathom {
 namespace {
@@ -21,7 +22,7 @@ void AddItem(const ReportItem& item, Language language, std::string* text) {
   const auto field = [&](std::string_view label, const std::string& value) {
     if (value.empty()) return;
     const std::string name = Text(language, label);
-    const int pad = std::max(0, 18 - TextColumns(name));
+    const int pad = std::max(0, 18 - DisplayWidth(name));
     *text += fmt::format("     {}{:{}}{}\n", name, "", pad, OneLine(value));
   };
   field("label.devices", item.devices);
@@ -36,13 +37,13 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   std::vector<int> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], TextColumns(row[i]));
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], DisplayWidth(row[i]));
   }
   std::string text;
   for (const auto& row : rows) {
     std::string line = " ";
     for (size_t i = 0; i < row.size(); ++i) {
-      const int pad = widths[i] - TextColumns(row[i]);
+      const int pad = widths[i] - DisplayWidth(row[i]);
       const std::string spaces(static_cast<size_t>(pad), ' ');
       line += i == 0 ? row[i] + spaces : "   " + spaces + row[i];
     }

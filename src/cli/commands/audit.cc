@@ -70,7 +70,7 @@ Status AddFolder(const std::string& folder, std::vector<std::string>* scripts) {
 
 Result<AuditOptions> ReadOptions(const AuditArguments& arguments) {
   AuditOptions options;
-  options.language = arguments.language.empty() ? LanguageOfLocale()
+  options.language = arguments.language.empty() ? LocaleLanguage()
                      : arguments.language == "zh" ? Language::kChinese
                                                   : Language::kEnglish;
   FATHOM_ASSIGN(options.versions,

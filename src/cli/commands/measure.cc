@@ -2,20 +2,15 @@
 // share of the roof.
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <filesystem>
 #include <memory>
 
-#include "backends/backend.h"
-#include "base/utf8.h"
 #include "cli/command.h"
+#include "cli/measure_run.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
 #include "fathom/machine.h"
 #include "measure/ablation.h"
 #include "measure/measure_text.h"
-#include "measure/results_store.h"
-#include "measure/roof_cache.h"
 #include "measure/transformers_stack.h"
 
 namespace fathom {
@@ -30,60 +25,6 @@ struct MeasureArguments {
   std::string stack = "fathom";
   std::string python = "python3";
 };
-
-// One line on a terminal that is written over; nothing in a pipe.
-class ProgressLine {
- public:
-  explicit ProgressLine(bool quiet) : shown_(!quiet && StderrIsTerminal()) {}
-  ~ProgressLine() { Clear(); }
-  ProgressLine(const ProgressLine&) = delete;
-  ProgressLine& operator=(const ProgressLine&) = delete;
-
-  void Show(const MeasureProgress& progress) {
-    Show(fmt::format("{:>2}/{}  {} {}  round {}", progress.done + 1, progress.total, progress.id,
-                     progress.arm, progress.rounds));
-  }
-  void Show(const std::string& text) {
-    if (!shown_) return;
-    std::fprintf(stderr, "\r%s\x1b[K", EscapeForTerminal(text).c_str());
-    std::fflush(stderr);
-    dirty_ = true;
-  }
-  void Clear() {
-    if (dirty_) std::fputs("\r\x1b[K", stderr);
-    dirty_ = false;
-  }
-
- private:
-  bool shown_, dirty_ = false;
-};
-
-std::string OwnProgram() {
-  std::error_code error;
-  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
-  return error ? "fathom" : path.string();
-}
-
-double ReadStream(const Machine& machine, const EngineOptions& options) {
-  const auto backend =
-      CreateBackend(options.backend, machine, {.threads = options.threads, .isa = options.isa});
-  return backend.ok() ? RememberedReadStream(machine, (*backend)->info()) : 0;
-}
-
-MeasureHooks HooksFor(const std::string& path, const Machine& machine, const EngineOptions& options,
-                      NoticeList& notices, ProgressLine& progress) {
-  MeasureHooks hooks;
-  hooks.open = [&notices, path](const EngineOptions& arm) {
-    return OpenEngineArm(path, arm, &notices);
-  };
-  hooks.peak = [path, program = OwnProgram()](const EngineOptions& arm, const PeakWork& work) {
-    return MeasurePeakMemory(program, path, arm, work, InterruptGuard::interrupted);
-  };
-  hooks.read_stream = [&machine, &options] { return ReadStream(machine, options); };
-  hooks.on_progress = [&progress](const MeasureProgress& at) { progress.Show(at); };
-  hooks.stop = InterruptGuard::interrupted;
-  return hooks;
-}
 
 // `other` is null but for --stack.
 std::string Rendered(const Measurement& measurement, const Measurement* other,
@@ -125,15 +66,6 @@ Result<Measurement> OtherStack(const Measurement& ours, const MeasureArguments& 
   return MeasureTransformers(ours, options);
 }
 
-void Keep(const Machine& machine, const std::string& path, const Measurement& measurement,
-          bool quiet) {
-  if (measurement.rows.empty()) return;
-  const Status stored = StoreMeasurement(machine, path, measurement);
-  if (!stored.ok() && !quiet) {
-    std::fprintf(stderr, "fathom: warning: %s\n", stored.message().c_str());
-  }
-}
-
 Status Run(MeasureArguments& arguments) {
   Language language = LocaleLanguage();
   if (!arguments.language.empty()) {
@@ -146,23 +78,14 @@ Status Run(MeasureArguments& arguments) {
   measure.leave_one_out = mode != "one_alone";
   measure.one_alone = mode != "leave_one_out";
   FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
-  FATHOM_ASSIGN(const std::string text_path, ShippedFilePath("data", "measure_text.txt"));
-  FATHOM_ASSIGN(measure.text, ReadInput(text_path));
-  EngineOptions options = arguments.model.engine;
-  options.max_sequences = 1;
+  FATHOM_ASSIGN(measure.text, MeasureText());
   const Machine machine = DetectMachine();
-  FATHOM_ASSIGN(const ModelFacts facts, FactsOf(path, options));
   const InterruptGuard guard;
   NoticeList notices;
-  Result<Measurement> measurement = Status::Ok();
-  {
-    ProgressLine progress(arguments.model.quiet);
-    measurement = Measure(machine, facts, options, AllOptimizations(), measure,
-                          HooksFor(path, machine, options, notices, progress));
-  }
+  const auto measurement = MeasureAndKeep(machine, path, arguments.model.engine, measure,
+                                          arguments.model.quiet, notices);
   PrintNotices(notices, arguments.model.quiet);
   FATHOM_TRY(measurement.status());
-  Keep(machine, path, *measurement, arguments.model.quiet);
   if (arguments.stack == "fathom" || measurement->interrupted) {
     FATHOM_TRY(WriteOut(Rendered(*measurement, nullptr, arguments, language)));
     return measurement->interrupted ? Status::Interrupted() : Status::Ok();
@@ -173,7 +96,7 @@ Status Run(MeasureArguments& arguments) {
     FATHOM_TRY(WriteOut(Rendered(*measurement, nullptr, arguments, language)));
     return other.status();
   }
-  Keep(machine, path, *other, arguments.model.quiet);
+  KeepMeasurement(machine, path, *other, arguments.model.quiet);
   return WriteOut(Rendered(*measurement, &*other, arguments, language));
 }
 

@@ -45,7 +45,8 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
   Report report{.language = language, .command = arguments.command};
   // The script first: a path that is no script must not cost a measurement.
   FATHOM_ASSIGN(const PythonSource source, PythonSource::Open(arguments.script));
-  AuditOptions audit{.language = language};
+  AuditOptions& audit = report.audit_options;
+  audit.language = language;
   FATHOM_ASSIGN(audit.versions,
                 FindVersions(arguments.torch_version, arguments.transformers_version));
   FATHOM_ASSIGN(audit.machine, FindAuditMachine(""));
@@ -56,9 +57,11 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
   const EngineOptions& options = arguments.model.engine;
   FATHOM_ASSIGN(report.explanation, ExplainModel(machine, path, options, language, &notices));
   if (!report.explanation.measured && !arguments.no_measure) {
+    const InterruptGuard guard;
     FATHOM_ASSIGN(report.explanation.measured,
-                  MeasureAndStore(machine, path, options, {.one_alone = false, .quick = true},
-                                  arguments.model.quiet, notices));
+                  MeasureAndKeep(machine, path, options, {.one_alone = false, .quick = true},
+                                 arguments.model.quiet, notices));
+    if (report.explanation.measured->interrupted) return Status::Interrupted();
   }
   report.explanation.model_argument = arguments.model.model;
   if (!arguments.no_probe) {

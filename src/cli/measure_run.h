@@ -1,0 +1,42 @@
+// A measurement as the commands run it: with progress on a terminal, kept for explain and report.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "fathom/machine.h"
+#include "fathom/options.h"
+#include "fathom/status.h"
+#include "measure/ablation.h"
+
+namespace fathom {
+
+// One line on a terminal that is written over; nothing in a pipe.
+class ProgressLine {
+ public:
+  explicit ProgressLine(bool quiet);
+  ~ProgressLine() { Clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void Show(const MeasureProgress& progress);
+  void Show(const std::string& text);
+  void Clear();
+
+ private:
+  bool shown_, dirty_ = false;
+};
+
+// The text that ships with the program: prompt, tokenizer's work, accuracy.
+Result<std::string> MeasureText();
+
+// Measures the model folder `path` (one sequence) with an empty measure.text filled by MeasureText,
+// and keeps what was found. The caller holds an InterruptGuard where Ctrl-C is to be heard.
+Result<Measurement> MeasureAndKeep(const Machine& machine, const std::string& path,
+                                   EngineOptions options, MeasureOptions measure, bool quiet,
+                                   NoticeList& notices);
+// Says on stderr where it cannot be kept; that is no error.
+void KeepMeasurement(const Machine& machine, const std::string& path,
+                     const Measurement& measurement, bool quiet);
+
+}  // namespace fathom
