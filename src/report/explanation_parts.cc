@@ -71,11 +71,12 @@ int UnmeasuredRows(const Explanation& explanation) {
   return count;
 }
 
+// The measurement of the arm that runs here, all else as here; null: none.
 const MeasuredRow* LeaveOneOut(const Explanation& explanation, const OptimizationReport& report) {
   if (!explanation.measured) return nullptr;
   for (const MeasuredRow* row : explanation.measured->RowsOf(report.optimization->id)) {
-    const bool here = row->arm_on == report.outcome.value || !report.optimization->id.empty();
-    if (row->mode == MeasureMode::kLeaveOneOut && here) return row;
+    const bool runs = row->arm_on == report.outcome.value;
+    if (row->mode == MeasureMode::kLeaveOneOut && runs) return row;
   }
   return nullptr;
 }

@@ -28,6 +28,12 @@ DeviceStatus OnCpu(const RowInput& input, bool units) {
             Say(input.language, "the reference backend multiplies float32 in plain loops",
                 "reference 后端以普通循环计算 float32")};
   }
+  if (!units && input.machine.cpu.features.Has(CpuFeature::kNeon)) {
+    return {DeviceState::kUnavailable,
+            Say(input.language,
+                "Fathom has bfloat16 products for avx512_bf16 and amx_bf16, not for Arm",
+                "Fathom 的 bfloat16 乘积只支持 avx512_bf16 和 amx_bf16，不支持 Arm")};
+  }
   if (!units) {
     return {
         DeviceState::kUnavailable,
