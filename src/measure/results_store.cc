@@ -11,9 +11,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/cache_file.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
-#include "measure/roof_cache.h"
 
 namespace fathom {
 namespace {
