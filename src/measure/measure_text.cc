@@ -95,7 +95,7 @@ std::string ModeTitle(MeasureMode mode, Language language) {
              "逐项比较：其余与 `run` 在此机器上相同，只切换一项的开与关");
 }
 
-std::string Head(const Measurement& measurement, Language language) {
+std::string Head(const Measurement& measurement, Language language, int width) {
   const MeasuredBaseline& base = measurement.baseline;
   const MeasuredWorkload& work = measurement.workload;
   std::string text =
@@ -114,7 +114,10 @@ std::string Head(const Measurement& measurement, Language language) {
   for (const auto& [id, value] : measurement.baseline_rows) {
     rows.push_back(fmt::format("{}={}", id, value));
   }
-  if (!rows.empty()) text += fmt::format("           {}\n", fmt::join(rows, " "));
+  const std::string joined = fmt::format("{}", fmt::join(rows, " "));
+  for (const std::string& line : WrapToWidth(joined, std::max(width - 12, 30))) {
+    text += "           " + line + "\n";
+  }
   text += Say(language, "work       {} + {} tokens a round; accuracy over {} tokens; seed {}\n",
               "负载       每轮 {} + {} 个 token；精度按 {} 个 token 计算；种子 {}\n",
               work.prompt_tokens, work.decode_tokens, work.accuracy_tokens, work.seed);
@@ -347,12 +350,12 @@ std::string DrawInterval(const RatioInterval& ratio, double axis_low, double axi
 
 std::string MeasurementToText(const Measurement& measurement, const MeasureTextOptions& options) {
   const Table table(measurement, options);
-  return Head(measurement, options.language) + table.Of(MeasureMode::kLeaveOneOut) +
+  return Head(measurement, options.language, options.width) + table.Of(MeasureMode::kLeaveOneOut) +
          table.Of(MeasureMode::kOneAlone) + "\n" + Foot(measurement, options.language);
 }
 
 std::string MeasurementToMarkdown(const Measurement& measurement, Language language) {
-  std::string text = "```\n" + Head(measurement, language) + "```\n";
+  std::string text = "```\n" + Head(measurement, language, 110) + "```\n";
   for (const MeasureMode mode : {MeasureMode::kLeaveOneOut, MeasureMode::kOneAlone}) {
     std::string rows;
     for (const MeasuredRow& row : measurement.rows) {
