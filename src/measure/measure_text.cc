@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text_width.h"
 #include "base/utf8.h"
 #include "measure/verdict.h"
 
@@ -17,28 +18,6 @@ constexpr Words kPrefill = {"prefill", "预填充"};
 constexpr Words kMemory = {"memory", "内存"};
 constexpr Words kAccuracy = {"accuracy", "精度"};
 constexpr Words kVerdict = {"verdict", "结论"};
-
-// Columns that a terminal gives to the text: Chinese characters take two.
-int DisplayWidth(std::string_view text) {
-  int width = 0;
-  for (size_t at = 0; at < text.size();) {
-    const DecodedCodePoint next = DecodeUtf8(text, at);
-    const char32_t c = next.code_point;
-    width += (c >= 0x1100 && c <= 0x115F) || (c >= 0x2E80 && c <= 0xA4CF) ||
-                     (c >= 0xAC00 && c <= 0xD7A3) || (c >= 0xF900 && c <= 0xFAFF) ||
-                     (c >= 0xFE30 && c <= 0xFE6F) || (c >= 0xFF00 && c <= 0xFF60)
-                 ? 2
-                 : 1;
-    at += std::max(next.size_bytes, 1);
-  }
-  return width;
-}
-
-std::string Pad(std::string text, int width) {
-  const int missing = width - DisplayWidth(text);
-  if (missing > 0) text.append(static_cast<size_t>(missing), ' ');
-  return text;
-}
 
 std::string RatioCell(const RatioInterval& ratio) {
   if (!ratio.measured()) return "-";
@@ -116,7 +95,7 @@ std::string ModeTitle(MeasureMode mode, Language language) {
              "逐项比较：其余与 `run` 在此机器上相同，只切换一项的开与关");
 }
 
-std::string Head(const Measurement& measurement, Language language) {
+std::string Head(const Measurement& measurement, Language language, int width) {
   const MeasuredBaseline& base = measurement.baseline;
   const MeasuredWorkload& work = measurement.workload;
   std::string text =
@@ -135,7 +114,10 @@ std::string Head(const Measurement& measurement, Language language) {
   for (const auto& [id, value] : measurement.baseline_rows) {
     rows.push_back(fmt::format("{}={}", id, value));
   }
-  if (!rows.empty()) text += fmt::format("           {}\n", fmt::join(rows, " "));
+  const std::string joined = fmt::format("{}", fmt::join(rows, " "));
+  for (const std::string& line : WrapToWidth(joined, std::max(width - 12, 30))) {
+    text += "           " + line + "\n";
+  }
   text += Say(language, "work       {} + {} tokens a round; accuracy over {} tokens; seed {}\n",
               "负载       每轮 {} + {} 个 token；精度按 {} 个 token 计算；种子 {}\n",
               work.prompt_tokens, work.decode_tokens, work.accuracy_tokens, work.seed);
@@ -190,25 +172,26 @@ class Table {
 
  private:
   std::string Drawing(const std::string& drawn) const {
-    return drawing_width_ > 0 ? "  " + Pad(drawn, drawing_width_) : "";
+    return drawing_width_ > 0 ? "  " + PadToWidth(drawn, drawing_width_) : "";
   }
   std::string HeadLine() const {
-    return " " + Pad(std::string(kOptimization.In(language_)), name_width_) + "  " +
-           Pad(std::string(kDecode.In(language_)), ratio_width_) + Drawing("") + "  " +
-           Pad(std::string(kPrefill.In(language_)), ratio_width_) + Drawing("") + "  " +
-           Pad(std::string(kMemory.In(language_)), 7) + "  " +
-           Pad(std::string(kAccuracy.In(language_)), 10) + "  " +
+    return " " + PadToWidth(std::string(kOptimization.In(language_)), name_width_) + "  " +
+           PadToWidth(std::string(kDecode.In(language_)), ratio_width_) + Drawing("") + "  " +
+           PadToWidth(std::string(kPrefill.In(language_)), ratio_width_) + Drawing("") + "  " +
+           PadToWidth(std::string(kMemory.In(language_)), 7) + "  " +
+           PadToWidth(std::string(kAccuracy.In(language_)), 10) + "  " +
            std::string(kVerdict.In(language_)) + "\n";
   }
   std::string Line(const MeasuredRow& row) const {
     const auto ratio = [&](const RatioInterval& value, const Axis& axis) {
-      return Pad(RatioCell(value), ratio_width_) +
+      return PadToWidth(RatioCell(value), ratio_width_) +
              Drawing(DrawInterval(value, axis.low, axis.high, drawing_width_));
     };
     std::string text =
-        " " + Pad(NameCell(measurement_, row), name_width_) + "  " + ratio(row.decode, decode_) +
-        "  " + ratio(row.prefill, prefill_) + "  " + Pad(MemoryCell(row), 7) + "  " +
-        Pad(AccuracyCell(row, language_), 10) + "  " +
+        " " + PadToWidth(NameCell(measurement_, row), name_width_) + "  " +
+        ratio(row.decode, decode_) + "  " + ratio(row.prefill, prefill_) + "  " +
+        PadToWidth(MemoryCell(row), 7) + "  " + PadToWidth(AccuracyCell(row, language_), 10) +
+        "  " +
         Coloured(std::string(VerdictWord(row.verdict, language_)), row.verdict, options_.colour) +
         "\n";
     const std::string remark = Remark(row, language_);
@@ -367,12 +350,12 @@ std::string DrawInterval(const RatioInterval& ratio, double axis_low, double axi
 
 std::string MeasurementToText(const Measurement& measurement, const MeasureTextOptions& options) {
   const Table table(measurement, options);
-  return Head(measurement, options.language) + table.Of(MeasureMode::kLeaveOneOut) +
+  return Head(measurement, options.language, options.width) + table.Of(MeasureMode::kLeaveOneOut) +
          table.Of(MeasureMode::kOneAlone) + "\n" + Foot(measurement, options.language);
 }
 
 std::string MeasurementToMarkdown(const Measurement& measurement, Language language) {
-  std::string text = "```\n" + Head(measurement, language) + "```\n";
+  std::string text = "```\n" + Head(measurement, language, 110) + "```\n";
   for (const MeasureMode mode : {MeasureMode::kLeaveOneOut, MeasureMode::kOneAlone}) {
     std::string rows;
     for (const MeasuredRow& row : measurement.rows) {
@@ -410,7 +393,7 @@ std::string StacksToText(const Measurement& ours, const Measurement& other,
       StackLine(ours, "F", options.language) + StackLine(other, "T", options.language) + "\n";
   for (const auto& cells : lines) {
     std::string line;
-    for (size_t i = 0; i < cells.size(); ++i) line += " " + Pad(cells[i], widths[i] + 1);
+    for (size_t i = 0; i < cells.size(); ++i) line += " " + PadToWidth(cells[i], widths[i] + 1);
     while (line.ends_with(' ')) line.pop_back();
     text += line + "\n";
   }

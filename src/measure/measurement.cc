@@ -301,41 +301,42 @@ Result<Measurement> MeasurementFromJson(const JsonValue& document, std::string_v
   return measurement;
 }
 
-std::string DescribeRow(const MeasuredRow& row) {
+std::string DescribeRow(const MeasuredRow& row, Language language) {
   if (row.verdict == Verdict::kUnavailable || row.verdict == Verdict::kFailed) return "";
   std::vector<std::pair<double, std::string>> parts;
-  const auto add = [&](std::string_view name, const RatioInterval& ratio) {
+  const auto add = [&](const Words& name, const RatioInterval& ratio) {
     if (ratio.SpansOne()) return;
-    parts.emplace_back(std::abs(std::log(ratio.median)), RatioText(name, ratio));
+    parts.emplace_back(std::abs(std::log(ratio.median)), RatioText(name.In(language), ratio));
   };
-  add("decode", row.decode);
-  add("prefill", row.prefill);
-  add("load", row.load);
-  add("tokenize", row.tokenize);
-  add("sampling", row.sampling);
+  add({"decode", "生成"}, row.decode);
+  add({"prefill", "预填充"}, row.prefill);
+  add({"load", "加载"}, row.load);
+  add({"tokenize", "分词"}, row.tokenize);
+  add({"sampling", "采样"}, row.sampling);
   std::stable_sort(parts.begin(), parts.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<std::string> texts;
   for (auto& [size, text] : parts) texts.push_back(std::move(text));
   const double memory = row.peak_memory_ratio();
   if (memory > 0 && std::abs(std::log(memory)) > std::log(kMemoryThreshold)) {
-    texts.push_back(fmt::format("memory {}x", FormatRatio(memory)));
+    texts.push_back(Say(language, "memory {}x", "内存 {}x", FormatRatio(memory)));
   }
   const double kl = row.accuracy_on.kl_divergence;
   if (row.accuracy_on.tokens > 0 && kl > kKlThreshold) {
     texts.push_back(fmt::format("KL {}", FormatKl(kl)));
   }
-  return texts.empty() ? "no effect" : fmt::format("{}", fmt::join(texts, ", "));
+  return texts.empty() ? Say(language, "no effect", "无作用")
+                       : fmt::format("{}", fmt::join(texts, ", "));
 }
 
-std::string DescribeRows(const Measurement& measurement, std::string_view id) {
+std::string DescribeRows(const Measurement& measurement, std::string_view id, Language language) {
   std::vector<const MeasuredRow*> rows = measurement.RowsOf(id);
   // The mode that answers "what does it do for me" counts where both were run.
   const auto alone = [](const MeasuredRow* row) { return row->mode == MeasureMode::kOneAlone; };
   if (!std::all_of(rows.begin(), rows.end(), alone)) std::erase_if(rows, alone);
   std::vector<std::string> texts;
   for (const MeasuredRow* row : rows) {
-    const std::string text = DescribeRow(*row);
+    const std::string text = DescribeRow(*row, language);
     if (text.empty()) continue;
     texts.push_back(rows.size() > 1 ? fmt::format("{}: {}", row->arm_on, text) : text);
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/language.h"
 #include "fathom/status.h"
 #include "measure/statistics.h"
 
@@ -108,9 +109,10 @@ Result<Measurement> MeasurementFromJson(const JsonValue& document, std::string_v
 
 // "decode 1.31x [1.28, 1.34], memory 0.51x": what of this entry differs from 1, the farthest first;
 // "no effect" where nothing does. Empty where it was not measured.
-std::string DescribeRow(const MeasuredRow& row);
+std::string DescribeRow(const MeasuredRow& row, Language language = Language::kEnglish);
 // The line for one row of the table: the leave_one_out entry first, several arms named
 // ("int8: decode 1.70x [1.6, 1.8], KL 0.002"). Empty where there is none.
-std::string DescribeRows(const Measurement& measurement, std::string_view id);
+std::string DescribeRows(const Measurement& measurement, std::string_view id,
+                         Language language = Language::kEnglish);
 
 }  // namespace fathom

@@ -14,7 +14,6 @@
 #include "base/cache_file.h"
 #include "base/json.h"
 #include "base/mapped_file.h"
-#include "measure/roof_cache.h"
 
 namespace fathom {
 namespace {

@@ -187,7 +187,7 @@ TableCell StateCell(const Explanation& explanation, const OptimizationReport& re
 
 std::string MeasuredText(const Explanation& explanation, const OptimizationReport& report) {
   if (!explanation.measured) return "";
-  return DescribeRows(*explanation.measured, report.optimization->id);
+  return DescribeRows(*explanation.measured, report.optimization->id, explanation.language);
 }
 
 Table OptimizationTable(const Explanation& explanation) {
