@@ -101,7 +101,10 @@ void LeaveOnDisk(const std::map<std::string, std::string>& map, const Graph& gra
   for (size_t i = 0; i < plans.size(); ++i) {
     const WeightRecipe& recipe = graph.weights[i];
     if (recipe.role == WeightRole::kVector || DeviceOf(map, recipe.sources[0]) != "disk") continue;
-    const bool one = located[i].sources.size() == 1 && !recipe.transpose;
+    // A format that is made while loading is in no file.
+    const bool as_in_file =
+        plans[i].format == WeightFormat::kDense || plans[i].format == WeightFormat::kPanel16;
+    const bool one = as_in_file && located[i].sources.size() == 1 && !recipe.transpose;
     const DType dtype = one ? located[i].sources[0].dtype : plans[i].dtype;
     // Widening is exact: the file's own type runs. Narrowing would round.
     const bool exact = dtype == plans[i].dtype || (plans[i].dtype == DType::kF32 &&
