@@ -4,10 +4,11 @@
   fetch_sdist.py NAME VERSION SHA256 FOLDER FILE[=TARGET]...
 
 FILE is a path inside the archive below its top folder, TARGET its path below FOLDER (FILE's last
-part where none is given). The index is pip's: PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS,
-PIP_CERT and pip's configuration files are read as pip reads them, and pypi.org is the default. The
-archive is kept in FATHOM_CACHE (~/.cache/fathom), and one that is there with the right checksum is
-not asked for again. Needs nothing but the standard library. On failure: one line on stderr, exit 1.
+part where none is given); FILE/=TARGET/ takes all that lies below a folder. The index is pip's:
+PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_FIND_LINKS, PIP_CERT and pip's configuration files are read
+as pip reads them, and pypi.org is the default. The archive is kept in FATHOM_CACHE
+(~/.cache/fathom), and one that is there with the right checksum is not asked for again. Needs
+nothing but the standard library. On failure: one line on stderr, exit 1.
 """
 import base64
 import configparser
@@ -163,10 +164,7 @@ def cached(name, version, sha256):
         pass
     data = download(name, version, sha256)
     try:  # a cache that cannot be written costs the next build a download, nothing else
-        folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_bytes(data)
-        part.replace(path)
+        write(path, data)
     except OSError:
         pass
     return data
@@ -177,13 +175,22 @@ def unpack(data, folder, files):
         members = {member.name.split("/", 1)[-1]: member for member in archive if member.isfile()}
         for entry in files:
             source, _, target = entry.partition("=")
-            path = Path(folder) / (target or source.rsplit("/", 1)[-1])
-            if source not in members:
+            wanted = {source: target or source.rsplit("/", 1)[-1]}
+            if source.endswith("/"):
+                wanted = {name: target + name[len(source):] for name in members
+                          if name.startswith(source) and ".." not in name.split("/")}
+            if not wanted or not set(wanted) <= set(members):
                 raise OSError(f"the archive has no {source}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{os.getpid()}")
-            part.write_bytes(archive.extractfile(members[source]).read())
-            part.replace(path)
+            for name, below in wanted.items():
+                write(Path(folder) / below, archive.extractfile(members[name]).read())
+
+
+def write(path, data):
+    """Whole or not at all, whoever else writes it at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 def main(arguments):

@@ -4,7 +4,7 @@
 set -eu
 
 packages="g++ cmake ninja-build python3 libfmt-dev nlohmann-json3-dev libcli11-dev libonig-dev
-libedit-dev libhwy-dev libtree-sitter-dev libgtest-dev libgmock-dev"
+libedit-dev libhwy-dev libgtest-dev libgmock-dev"
 extra="clang-19 libclang-rt-19-dev qemu-user g++-aarch64-linux-gnu"
 [ "${1:-}" = all ] && packages="$packages $extra"
 

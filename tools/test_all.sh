@@ -80,7 +80,7 @@ arm64_sysroot() {
   apt-get $options update || return 1
   (cd "$apt/debs" && apt-get $options download libfmt-dev libfmt9 libgtest-dev libgmock-dev \
     googletest libonig-dev libonig5 libhwy-dev libhwy1 nlohmann-json3-dev libcli11-dev \
-    libedit-dev libedit2 libtree-sitter-dev libtree-sitter0) || return 1
+    libedit-dev libedit2) || return 1
   for deb in "$apt"/debs/*.deb; do
     dpkg -x "$deb" "$sysroot" || return 1
   done

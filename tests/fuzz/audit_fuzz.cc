@@ -1,4 +1,4 @@
-// Any bytes as a script, or (first byte 'N') as a notebook: read, parsed, every offset and line asked.
+// Any bytes as a script, or (first byte N) a notebook: read, parsed, every offset and line asked.
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -36,9 +36,37 @@ struct PythonSource::State {
 
 namespace {
 
+// A guard alone: what Python takes is parsed in time that grows with its size.
+constexpr uint64_t kParseLimitMicros = 30'000'000;
+// For all of a text that Python refuses.
+constexpr uint64_t kRecoveryLimitMicros = 800'000;
+
+// The tolerant tree of a text, or of its beginning (kRecoveryBytes); null where even that takes too
+// long.
+TSTree* ParseTree(TSParser* parser, std::string_view text, bool refused) {
+  const bool bounded = refused && text.size() > kRecoveryBytes;
+  ts_parser_set_timeout_micros(parser, bounded ? kRecoveryLimitMicros : kParseLimitMicros);
+  TSTree* tree =
+      ts_parser_parse_string(parser, nullptr, text.data(), static_cast<uint32_t>(text.size()));
+  if (tree != nullptr || !bounded) return tree;
+  ts_parser_reset(parser);
+  ts_parser_set_timeout_micros(parser, kParseLimitMicros);
+  // Nothing of it where the first line alone is longer.
+  const size_t size = text.rfind('\n', kRecoveryBytes - 1) + 1;
+  return ts_parser_parse_string(parser, nullptr, text.data(), static_cast<uint32_t>(size));
+}
+
 Status Unreadable(const std::string& name, std::string what, std::string limit = {}) {
   return Status(StatusCode::kRunTime,
                 {.file = name, .value = std::move(what), .limit = std::move(limit)});
+}
+
+bool IsNotebookName(const std::string& name) { return name.ends_with(".ipynb"); }
+
+Status CheckSize(size_t size, const std::string& name) {
+  const size_t limit = IsNotebookName(name) ? kMaxNotebookBytes : kMaxPythonSourceBytes;
+  if (size <= limit) return {};
+  return Unreadable(name, fmt::format("{} bytes", size), fmt::format("(at most {})", limit));
 }
 
 std::vector<uint32_t> LineStarts(std::string_view text) {
@@ -81,10 +109,7 @@ Result<PythonSource> PythonSource::Open(const std::string& path) {
     StatusDetail detail = file.status().detail();
     return Status(StatusCode::kRunTime, std::move(detail));
   }
-  if (file->size() > kMaxPythonSourceBytes) {
-    return Unreadable(path, fmt::format("{} bytes", file->size()),
-                      fmt::format("(at most {})", kMaxPythonSourceBytes));
-  }
+  FATHOM_TRY(CheckSize(file->size(), path));
   return FromBytes(std::string(file->text()), path);
 }
 
@@ -100,6 +125,10 @@ Status PythonSource::State::ReadCells() {
   FATHOM_ASSIGN(std::vector<NotebookCell> cells, ReadNotebook(raw, name));
   for (const NotebookCell& cell : cells) {
     source.text += cell.text;
+    if (source.text.size() > kMaxPythonSourceBytes) {
+      return Unreadable(
+          name, fmt::format("the code cells hold more than {} bytes", kMaxPythonSourceBytes));
+    }
     cell_lines.insert(cell_lines.end(), cell.lines.begin(), cell.lines.end());
     if (error.has_value()) continue;
     error = CheckPythonSyntax(cell.text);
@@ -111,14 +140,11 @@ Status PythonSource::State::ReadCells() {
 }
 
 Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name) {
-  if (bytes.size() > kMaxPythonSourceBytes) {
-    return Unreadable(name, fmt::format("{} bytes", bytes.size()),
-                      fmt::format("(at most {})", kMaxPythonSourceBytes));
-  }
+  FATHOM_TRY(CheckSize(bytes.size(), name));
   auto state = std::make_unique<State>();
   state->name = std::move(name);
   state->raw = std::move(bytes);
-  state->notebook = state->name.ends_with(".ipynb");
+  state->notebook = IsNotebookName(state->name);
   FATHOM_TRY(state->notebook ? state->ReadCells() : state->ReadScript());
   const std::string& text = state->source.text;
   state->line_starts = LineStarts(text);
@@ -126,9 +152,10 @@ Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name
   if (!ts_parser_set_language(parser.get(), tree_sitter_python())) {
     return Unreadable(state->name, "the Python grammar is of another version than its library");
   }
-  state->tree.reset(ts_parser_parse_string(parser.get(), nullptr, text.data(),
-                                           static_cast<uint32_t>(text.size())));
-  if (state->tree == nullptr) return Unreadable(state->name, "the text could not be parsed");
+  state->tree.reset(ParseTree(parser.get(), text, state->error.has_value()));
+  if (state->tree == nullptr) {
+    return Unreadable(state->name, "the text is not parsed within 30 seconds");
+  }
   state->comments = FindComments(ts_tree_root_node(state->tree.get()));
   return PythonSource(std::move(state));
 }

@@ -22,8 +22,14 @@
 
 namespace fathom {
 
-// Beyond this a file is refused before it is read.
-inline constexpr size_t kMaxPythonSourceBytes = size_t{16} << 20;
+// Beyond this a script, a notebook's bytes and a notebook's code are refused before they are
+// parsed.
+inline constexpr size_t kMaxPythonSourceBytes = size_t{4} << 20;
+inline constexpr size_t kMaxNotebookBytes = size_t{32} << 20;
+// The time of tree-sitter's recovery can grow with the square of what it recovers from. A text that
+// Python refuses has a tree of so much of it, up to the end of a line, where the whole takes too
+// long.
+inline constexpr size_t kRecoveryBytes = size_t{32} << 10;
 
 // What Python's parser refuses: the line (from 1) of the file, and why.
 struct SyntaxError {

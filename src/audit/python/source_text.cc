@@ -156,6 +156,7 @@ Result<SourceText> Transcode(std::string_view bytes, const std::string& encoding
     return Unreadable(name, fmt::format("byte {} is not in the encoding {} that the file names",
                                         in - bytes.data(), cookie));
   }
+  result.map.Add(result.text.size(), bytes.size());
   return result;
 }
 
@@ -187,6 +188,7 @@ SourceText TranslateNewlines(SourceText source) {
     result.text.push_back('\n');
     at = end + (end + 1 < from.size() && from[end + 1] == '\n' ? 2 : 1);
   }
+  result.map.Add(result.text.size(), source.map.Raw(from.size()));
   return result;
 }
 
@@ -199,11 +201,14 @@ void OffsetMap::Add(size_t text, size_t raw) {
 }
 
 size_t OffsetMap::Raw(size_t text) const {
-  auto after = std::upper_bound(steps_.begin(), steps_.end(), text,
-                                [](size_t value, const Step& step) { return value < step.text; });
+  const auto after =
+      std::upper_bound(steps_.begin(), steps_.end(), text,
+                       [](size_t value, const Step& step) { return value < step.text; });
   if (after == steps_.begin()) return text;
-  --after;
-  return after->raw + (text - after->text);
+  const Step& step = *(after - 1);
+  const size_t raw = step.raw + (text - step.text);
+  // A character may be longer here than there; its bytes stay before what follows it.
+  return after == steps_.end() ? raw : std::min(raw, after->raw);
 }
 
 size_t OffsetMap::StepEnd(size_t text) const {
@@ -248,6 +253,7 @@ SourceText RepairSource(const SourceText& source) {
     }
     i += static_cast<size_t>(point.size_bytes);
   }
+  result.map.Add(result.text.size(), source.map.Raw(source.text.size()));
   return result;
 }
 

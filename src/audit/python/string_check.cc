@@ -212,9 +212,8 @@ class FormatString {
                       : "empty expression not allowed");
     }
     const std::string source = "(" + std::string(text) + ")\n";
-    const auto before = static_cast<int>(
-        std::count(body_.begin(), body_.begin() + static_cast<ptrdiff_t>(begin), '\n'));
-    SyntaxParser parser(source, line_ + before);
+    for (; counted_ < begin; ++counted_) lines_before_ += body_[counted_] == '\n' ? 1 : 0;
+    SyntaxParser parser(source, line_ + lines_before_);
     auto error = parser.CheckFormatExpression();
     if (error.has_value()) error_ = SyntaxError{error->line, "f-string: " + error->reason};
   }
@@ -224,6 +223,8 @@ class FormatString {
   int line_;
   int line_after_;
   size_t at_ = 0;
+  size_t counted_ = 0;  // up to here lines_before_ has been counted
+  int lines_before_ = 0;
   std::optional<SyntaxError> error_;
 };
 
