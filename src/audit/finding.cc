@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "audit/analysis/evaluator.h"
 
@@ -88,6 +89,19 @@ std::string SnippetOf(const PythonSource& source, uint32_t begin, uint32_t end) 
   return snippet;
 }
 
+// One place that every branch of the guard's owner leads to: a dictionary spread in each of them.
+bool ReachedByAllBranches(const std::vector<const Site*>& deciding, const Site& site,
+                          const Guard& guard) {
+  std::set<int> branches;
+  for (const Site* other : deciding) {
+    if (other->node != site.node) continue;
+    for (const Guard& known : other->guards) {
+      if (known.owner == guard.owner) branches.insert(known.branch);
+    }
+  }
+  return guard.branches > 1 && static_cast<int>(branches.size()) == guard.branches;
+}
+
 void FillGuards(const Script& script, const std::vector<const Site*>& deciding, Finding* finding) {
   std::vector<const Guards*> guards;
   bool free = false;
@@ -99,7 +113,9 @@ void FillGuards(const Script& script, const std::vector<const Site*>& deciding, 
   if (!finding->guarded) return;
   for (const Site* site : deciding) {
     for (const Guard& guard : site->guards) {
-      if (guard.counts) finding->guard_lines.push_back(script.FirstLine(guard.at));
+      if (guard.counts && !ReachedByAllBranches(deciding, *site, guard)) {
+        finding->guard_lines.push_back(script.FirstLine(guard.at));
+      }
     }
   }
   std::sort(finding->guard_lines.begin(), finding->guard_lines.end());
@@ -162,6 +178,9 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
   finding.variant = main->variant;
   if (finding.state == FindingState::kUnknown) {
     finding.expression = main->value.empty() ? std::string(main->node->text) : main->value;
+  }
+  for (const Site* site : deciding) {
+    finding.sites.push_back({BeginOf(*site), EndOf(*site), site->value, site->variant});
   }
   finding.begin = BeginOf(*main);
   finding.end = EndOf(*main);

@@ -32,8 +32,14 @@ struct Finding {
   std::string variant;
   std::optional<CellLines> cell;
   bool ignored = false;  // by a comment
-  // The bytes of the main site in PythonSource::text(), and of its value's sites that are on.
+  // The bytes of the main site in PythonSource::text(), and those of all that decide the state.
   uint32_t begin = 0, end = 0;
+  struct Place {
+    uint32_t begin = 0, end = 0;
+    std::string value;
+    std::string variant;
+  };
+  std::vector<Place> sites;
 };
 
 // The thirteen, in order. The script is read once.

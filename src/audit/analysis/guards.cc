@@ -318,6 +318,16 @@ bool IsSwitchAttribute(const SyntaxNode* node, Evaluator& evaluator) {
   });
 }
 
+// shared.args.cpu, opt.half: options that another module reads.
+bool IsForeignOption(const SyntaxNode* node) {
+  const SyntaxNode* object = Unwrap(node->Child(Field::kObject));
+  if (object == nullptr) return false;
+  const SyntaxNode* attribute = object->Child(Field::kAttribute);
+  const std::string_view name = attribute != nullptr ? attribute->text : object->text;
+  return (name.ends_with("args") && !name.ends_with("kwargs")) || name == "opt" ||
+         name == "opts" || name == "options" || name == "flags" || name == "FLAGS";
+}
+
 bool IsOptionCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) {
   node = Unwrap(node);
   if (node == nullptr || depth > kMaxConditionDepth) return false;
@@ -325,7 +335,8 @@ bool IsOptionCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) 
     case Kind::kIdentifier:
       return IsSwitch(node, evaluator) || !evaluator.OptionOf(node).empty();
     case Kind::kAttribute:
-      return !evaluator.OptionOf(node).empty() || IsSwitchAttribute(node, evaluator);
+      return IsForeignOption(node) || !evaluator.OptionOf(node).empty() ||
+             IsSwitchAttribute(node, evaluator);
     case Kind::kCall:
       return !evaluator.OptionOf(node).empty() ||
              CallAsks(node, evaluator, depth, IsOptionCondition);

@@ -38,6 +38,23 @@ namespace {
 
 // A guard alone: what Python takes is parsed in time that grows with its size.
 constexpr uint64_t kParseLimitMicros = 30'000'000;
+// For all of a text that Python refuses.
+constexpr uint64_t kRecoveryLimitMicros = 800'000;
+
+// The tolerant tree of a text, or of its beginning (kRecoveryBytes); null where even that takes too
+// long.
+TSTree* ParseTree(TSParser* parser, std::string_view text, bool refused) {
+  const bool bounded = refused && text.size() > kRecoveryBytes;
+  ts_parser_set_timeout_micros(parser, bounded ? kRecoveryLimitMicros : kParseLimitMicros);
+  TSTree* tree =
+      ts_parser_parse_string(parser, nullptr, text.data(), static_cast<uint32_t>(text.size()));
+  if (tree != nullptr || !bounded) return tree;
+  ts_parser_reset(parser);
+  ts_parser_set_timeout_micros(parser, kParseLimitMicros);
+  // Nothing of it where the first line alone is longer.
+  const size_t size = text.rfind('\n', kRecoveryBytes - 1) + 1;
+  return ts_parser_parse_string(parser, nullptr, text.data(), static_cast<uint32_t>(size));
+}
 
 Status Unreadable(const std::string& name, std::string what, std::string limit = {}) {
   return Status(StatusCode::kRunTime,
@@ -135,13 +152,7 @@ Result<PythonSource> PythonSource::FromBytes(std::string bytes, std::string name
   if (!ts_parser_set_language(parser.get(), tree_sitter_python())) {
     return Unreadable(state->name, "the Python grammar is of another version than its library");
   }
-  size_t size = text.size();
-  if (state->error.has_value() && size > kMaxRecoveryBytes) {
-    size = text.rfind('\n', kMaxRecoveryBytes - 1) + 1;  // 0 where the first line is longer
-  }
-  ts_parser_set_timeout_micros(parser.get(), kParseLimitMicros);
-  state->tree.reset(
-      ts_parser_parse_string(parser.get(), nullptr, text.data(), static_cast<uint32_t>(size)));
+  state->tree.reset(ParseTree(parser.get(), text, state->error.has_value()));
   if (state->tree == nullptr) {
     return Unreadable(state->name, "the text is not parsed within 30 seconds");
   }

@@ -26,9 +26,10 @@ namespace fathom {
 // parsed.
 inline constexpr size_t kMaxPythonSourceBytes = size_t{4} << 20;
 inline constexpr size_t kMaxNotebookBytes = size_t{32} << 20;
-// The tree of a text that Python refuses ends after so many bytes, at the end of a line: the time
-// of tree-sitter's recovery can grow with the square of what it recovers from.
-inline constexpr size_t kMaxRecoveryBytes = size_t{128} << 10;
+// The time of tree-sitter's recovery can grow with the square of what it recovers from. A text that
+// Python refuses has a tree of so much of it, up to the end of a line, where the whole takes too
+// long.
+inline constexpr size_t kRecoveryBytes = size_t{32} << 10;
 
 // What Python's parser refuses: the line (from 1) of the file, and why.
 struct SyntaxError {

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
 #include <memory>
 
 #include "audit/audit.h"
+#include "audit/fix.h"
 #include "audit/python/python_source.h"
 #include "audit/report/report.h"
 #include "audit/report/sarif.h"
@@ -28,6 +30,8 @@ struct AuditArguments {
   std::string torch_version;
   std::string transformers_version;
   std::string machine;
+  bool diff = false;
+  bool fix = false;
 };
 
 bool IsScript(const fs::path& path) {
@@ -115,6 +119,47 @@ Status CheckFailOn(const std::vector<ScriptAudit>& audits,
   return Status::Ok();
 }
 
+// The file with its mode kept, replaced at once or not at all.
+Status Replace(const std::string& path, const std::string& text) {
+  std::error_code error;
+  const fs::path target = fs::canonical(path, error);
+  const fs::path fresh = target.string() + ".fathom-new";
+  std::FILE* file = error ? nullptr : std::fopen(fresh.c_str(), "wb");
+  if (file == nullptr) return Status::RunTime(path + ": cannot be written");
+  bool ok = std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  ok = std::fclose(file) == 0 && ok;
+  if (ok) fs::permissions(fresh, fs::status(target, error).permissions(), error);
+  if (ok) fs::rename(fresh, target, error);
+  if (!ok || error) {
+    fs::remove(fresh, error);
+    return Status::RunTime(path + ": cannot be written");
+  }
+  return Status::Ok();
+}
+
+// --diff prints the advised change of every script, --fix makes it.
+Status Change(const AuditArguments& arguments, const std::vector<std::string>& scripts,
+              const AuditOptions& options) {
+  for (const std::string& name : scripts) {
+    FATHOM_ASSIGN(const PythonSource source, PythonSource::Open(name));
+    const ScriptAudit audit = AuditScript(source, name, options);
+    if (!audit.error.empty()) {
+      return Status::RunTime(name + ": " + audit.error, "nothing is changed before it parses");
+    }
+    const std::vector<Edit> edits = AdvisedEdits(source, audit);
+    if (edits.empty()) continue;
+    if (arguments.diff) FATHOM_TRY(WriteOut(UnifiedDiff(source.raw(), edits, name)));
+    if (!arguments.fix) continue;
+    const std::string fixed = Edited(source.raw(), edits);
+    FATHOM_ASSIGN(const PythonSource check, PythonSource::FromBytes(fixed, name));
+    if (check.error()) {
+      return Status::RunTime(name + ": the change would not parse; nothing was written");
+    }
+    FATHOM_TRY(Replace(name, fixed));
+  }
+  return Status::Ok();
+}
+
 Status Run(const AuditArguments& arguments) {
   FATHOM_ASSIGN(const AuditOptions options, ReadOptions(arguments));
   std::vector<std::string> scripts;
@@ -128,6 +173,7 @@ Status Run(const AuditArguments& arguments) {
       scripts.push_back(name);
     }
   }
+  if (arguments.diff || arguments.fix) return Change(arguments, scripts, options);
   std::vector<ScriptAudit> audits;
   Status unreadable;
   for (const std::string& name : scripts) {
@@ -163,6 +209,8 @@ CommandAction Setup(CLI::App& app) {
                  "audit for this release (default: the one installed, else 5.23)");
   app.add_option("--machine", arguments->machine,
                  "mac-mps, cuda, or a file of `fathom machine --format json` (default: this one)");
+  app.add_flag("--diff", arguments->diff, "print the change that is certain, as a patch");
+  app.add_flag("--fix", arguments->fix, "make that change in the file, and nothing else");
   return [arguments] { return Run(*arguments); };
 }
 
