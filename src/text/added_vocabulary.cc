@@ -113,7 +113,7 @@ size_t TokenTrie::SkipTo(std::string_view text, size_t start) const {
   return start;
 }
 
-Status AddedVocabulary::Add(const std::vector<AddedToken>& tokens, const Model& model,
+Status AddedVocabulary::Add(const std::vector<AddedToken>& tokens, const TokenizerModel& model,
                             const Normalizer* normalizer) {
   const auto model_size = static_cast<int64_t>(model.vocab_size());
   int64_t next_id = model_size;
@@ -232,7 +232,7 @@ bool AddedVocabulary::IsSpecialString(std::string_view content) const {
   return special_strings_.contains(std::string(content));
 }
 
-size_t AddedVocabulary::beyond_model_count(const Model& model) const {
+size_t AddedVocabulary::beyond_model_count(const TokenizerModel& model) const {
   return static_cast<size_t>(std::count_if(by_content_.begin(), by_content_.end(), [&](auto& item) {
     return !model.TokenToId(item.first).has_value();
   }));

@@ -83,7 +83,7 @@ struct SpecialScope {
 class AddedVocabulary {
  public:
   // AddedVocabulary::add_tokens: ids come from the model's vocabulary, or count on from its size.
-  Status Add(const std::vector<AddedToken>& tokens, const Model& model,
+  Status Add(const std::vector<AddedToken>& tokens, const TokenizerModel& model,
              const Normalizer* normalizer);
 
   // Appends the spans of `text` that the tokens cut, in order, covering it.
@@ -98,7 +98,7 @@ class AddedVocabulary {
   bool IsSpecialString(std::string_view content) const;
   const std::map<int32_t, AddedToken>& by_id() const { return by_id_; }
   // Added tokens that the model's vocabulary lacks.
-  size_t beyond_model_count(const Model& model) const;
+  size_t beyond_model_count(const TokenizerModel& model) const;
   // Whether some special token is searched for in the normalized text.
   bool has_special_normalized() const { return has_special_normalized_; }
   bool searches_normalized() const { return !normalized_trie_.empty(); }

@@ -9,7 +9,7 @@ std::vector<ModelKind>& ModelKinds() {
   return kinds;
 }
 
-Result<ModelPtr> MakeModel(ModelJson json) {
+Result<TokenizerModelPtr> MakeModel(ModelJson json) {
   const JsonValue* type = json.fields.Find("type");
   std::string name;
   if (type != nullptr && type->is_string()) {

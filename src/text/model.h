@@ -17,9 +17,9 @@ namespace fathom {
 
 class BpeModel;
 
-class Model {
+class TokenizerModel {
  public:
-  virtual ~Model() = default;
+  virtual ~TokenizerModel() = default;
   // Appends the ids of a word that the pre-tokenizer made (not empty): the reference encoder.
   virtual Status Tokenize(std::string_view word, std::vector<int32_t>& ids) const = 0;
   virtual std::optional<int32_t> TokenToId(std::string_view token) const = 0;
@@ -32,7 +32,7 @@ class Model {
   virtual const BpeModel* AsBpe() const { return nullptr; }
 };
 
-using ModelPtr = std::unique_ptr<Model>;
+using TokenizerModelPtr = std::unique_ptr<TokenizerModel>;
 
 // Strings laid end to end, so that a vocabulary of 150,000 tokens is a few allocations.
 class StringPool {
@@ -70,15 +70,15 @@ struct ModelJson {
 // A kind of model registers itself as the components do (text/component.h).
 struct ModelKind {
   std::string_view type;
-  Result<ModelPtr> (*make)(ModelJson json);
+  Result<TokenizerModelPtr> (*make)(ModelJson json);
 };
 std::vector<ModelKind>& ModelKinds();
 struct RegisterModel {
-  RegisterModel(std::string_view type, Result<ModelPtr> (*make)(ModelJson)) {
+  RegisterModel(std::string_view type, Result<TokenizerModelPtr> (*make)(ModelJson)) {
     ModelKinds().push_back({type, make});
   }
 };
 // A file without a "type" is BPE where it has merges (tokenizers' models/mod.rs, ModelUntagged).
-Result<ModelPtr> MakeModel(ModelJson json);
+Result<TokenizerModelPtr> MakeModel(ModelJson json);
 
 }  // namespace fathom

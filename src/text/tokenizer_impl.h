@@ -25,7 +25,7 @@ struct Tokenizer::Impl {
   std::string fast_path;
   NormalizerPtr normalizer;  // may be null, as may the other components
   PreTokenizerPtr pre_tokenizer;
-  ModelPtr model;
+  TokenizerModelPtr model;
   PostProcessorPtr post_processor;
   DecoderPtr decoder;
   AddedVocabulary added;

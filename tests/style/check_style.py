@@ -5,6 +5,7 @@
     generated tables are exempt from the last two);
   - a file of src/ includes its own folder or a folder of a lower level; the levels are those of
     CMakeLists.txt; no backend includes another, no architecture another;
+  - no two headers define a type of one name in one namespace: the linker would mix them up;
   - the library never prints and never exits, and nothing uses std::regex;
   - the repository speaks of the project alone.
 
@@ -118,6 +119,19 @@ def check_cpp(path, lines, levels, report):
                 report(path, number, f"backend {mine} includes backend {target[1]}")
 
 
+def types_of(text):
+    """(line, namespace::name) of the types that a header defines outside of other types."""
+    namespace, found = "", []
+    for number, line in enumerate(text.split("\n"), 1):
+        opened = re.match(r"(?:inline )?namespace ([\w:]+) \{", line)
+        if opened:
+            namespace = opened.group(1)
+        defined = re.match(r"(?:struct|class|enum class)(?: alignas\(\w+\))? (\w+)[^;]*\{", line)
+        if defined:
+            found.append((number, f"{namespace}::{defined.group(1)}"))
+    return found
+
+
 def main():
     levels = folder_levels()
     breaches = []
@@ -126,6 +140,7 @@ def main():
         breaches.append(f"{path.relative_to(ROOT)}:{number}: {what}")
 
     files = tracked_files()
+    types = {}
     for path in files:
         if path.suffix not in CODE and path.name not in ("CMakeLists.txt", "Makefile"):
             continue
@@ -140,6 +155,11 @@ def main():
                 report(path, number, "space at the end of the line")
         if len(lines) > MAX_FILE_LINES and not generated and not test:
             report(path, len(lines), f"{len(lines)} lines, at most {MAX_FILE_LINES}")
+        if path.suffix == ".h" and path.relative_to(ROOT).parts[0] in ("src", "include"):
+            for number, name in types_of(text):
+                if name in types:
+                    report(path, number, f"{name} is another type in {types[name]}")
+                types[name] = f"{path.relative_to(ROOT)}:{number}"
         if path.suffix in (".cc", ".h"):
             check_cpp(path, lines, levels, report)
             if not test and not generated:

@@ -15,7 +15,8 @@ constexpr int kMaxSteps = 3000;              // of one question
 constexpr int64_t kMaxTotalSteps = 4000000;  // of a file
 constexpr size_t kMaxAlternatives = 24;
 
-Alternative Constant(Value::Kind kind, double number, std::string text, const SyntaxNode* origin) {
+Alternative Constant(ScriptValue::Kind kind, double number, std::string text,
+                     const SyntaxNode* origin) {
   Alternative alternative;
   alternative.value.kind = kind;
   alternative.value.number = number;
@@ -59,7 +60,7 @@ struct Evaluator::Limit {
 namespace {
 
 Alternatives Unknown(const SyntaxNode* expression, std::string path = {}) {
-  return {Constant(Value::Kind::kUnknown, 0, std::move(path), expression)};
+  return {Constant(ScriptValue::Kind::kUnknown, 0, std::move(path), expression)};
 }
 
 void Append(Alternatives& to, Alternatives from, const Guards& guards) {
@@ -226,7 +227,7 @@ Alternatives Evaluator::Evaluate(const SyntaxNode* expression) {
 }
 
 Alternatives Evaluator::EvaluateInner(const SyntaxNode* node) {
-  using V = Value::Kind;
+  using V = ScriptValue::Kind;
   switch (node->kind) {
     case Kind::kTrue:
       return {Constant(V::kBool, 1, "True", node)};
@@ -289,11 +290,11 @@ Alternatives Evaluator::EvaluateDefinition(const Scope* scope, const Definition&
     case Definition::Kind::kAssign:
       return Evaluate(definition.value);
     case Definition::Kind::kImport:
-      return {Constant(Value::Kind::kPath, 0, definition.path, node)};
+      return {Constant(ScriptValue::Kind::kPath, 0, definition.path, node)};
     case Definition::Kind::kFunction:
-      return {Constant(Value::Kind::kFunction, 0, "", node)};
+      return {Constant(ScriptValue::Kind::kFunction, 0, "", node)};
     case Definition::Kind::kClass:
-      return {Constant(Value::Kind::kClass, 0, "", node)};
+      return {Constant(ScriptValue::Kind::kClass, 0, "", node)};
     case Definition::Kind::kParameter:
       return EvaluateParameter(scope, definition);
     case Definition::Kind::kLoop: {
@@ -309,10 +310,10 @@ Alternatives Evaluator::EvaluateDefinition(const Scope* scope, const Definition&
       for (Alternative& value : Evaluate(definition.value)) {
         const SyntaxNode* list = value.value.node;
         const auto place = static_cast<size_t>(definition.position);
-        if (value.value.Is(Value::Kind::kDisplay) && place < list->children.size() &&
+        if (value.value.Is(ScriptValue::Kind::kDisplay) && place < list->children.size() &&
             (list->Is(Kind::kTuple) || list->Is(Kind::kList) || list->Is(Kind::kExpressionList))) {
           Append(all, Evaluate(list->children[place]), value.guards);
-        } else if (value.value.Is(Value::Kind::kPath) && definition.position == 0 &&
+        } else if (value.value.Is(ScriptValue::Kind::kPath) && definition.position == 0 &&
                    value.value.text.ends_with("args()")) {
           all.push_back(value);  // args, rest = parser.parse_known_args()
         }
@@ -337,9 +338,9 @@ Alternatives WildcardName(const Script& script, const SyntaxNode* node, const st
                             name == "backends" || name == "half" || name == "softmax";
     const bool transformers_name =
         name.starts_with("Auto") || name.ends_with("Config") || name.ends_with("ForCausalLM") ||
-        name.ends_with("Tokenizer") || name.ends_with("Model") || name == "pipeline";
+        name.ends_with("PythonTokenizer") || name.ends_with("Model") || name == "pipeline";
     if ((module == "torch" && torch_name) || (module == "transformers" && transformers_name)) {
-      return {Constant(Value::Kind::kPath, 0, module + "." + name, node)};
+      return {Constant(ScriptValue::Kind::kPath, 0, module + "." + name, node)};
     }
   }
   return {};
@@ -361,7 +362,7 @@ Alternatives Evaluator::EvaluateName(const SyntaxNode* node, const std::string& 
   });
   if (!all.empty()) {
     for (Alternative& alternative : all) {
-      if (alternative.value.Is(Value::Kind::kUnknown)) alternative.value.text = "?" + name;
+      if (alternative.value.Is(ScriptValue::Kind::kUnknown)) alternative.value.text = "?" + name;
     }
     // `exec(open("configurator.py").read())` overrides the module's variables: as options do.
     const Scope* scope = script_.ScopeOf(node);
@@ -375,7 +376,7 @@ Alternatives Evaluator::EvaluateName(const SyntaxNode* node, const std::string& 
   if (certain) return Unknown(node, "?" + name);
   Alternatives imported = WildcardName(script_, node, name);
   if (!imported.empty()) return imported;
-  return {Constant(Value::Kind::kPath, 0, name, node)};  // a builtin, or defined elsewhere
+  return {Constant(ScriptValue::Kind::kPath, 0, name, node)};  // a builtin, or defined elsewhere
 }
 
 Alternatives Evaluator::EvaluateAttribute(const SyntaxNode* node) {
@@ -401,9 +402,9 @@ Alternatives Evaluator::EvaluateAttribute(const SyntaxNode* node) {
   return all;
 }
 
-Alternatives Evaluator::EvaluateMember(const Value& object, const SyntaxNode* node,
+Alternatives Evaluator::EvaluateMember(const ScriptValue& object, const SyntaxNode* node,
                                        std::string_view name) {
-  using V = Value::Kind;
+  using V = ScriptValue::Kind;
   if (object.Is(V::kInstance) || object.Is(V::kClass)) {
     const Scope* scope = script_.ScopeIn(object.node);
     if (object.call != nullptr && scope != nullptr && scope->Find("__init__") == nullptr) {
@@ -435,7 +436,7 @@ Alternatives Evaluator::EvaluateMember(const Value& object, const SyntaxNode* no
     for (const SyntaxNode* base : bases == nullptr ? std::vector<SyntaxNode*>() : bases->children) {
       for (const Alternative& value : Evaluate(base)) {
         if (!value.value.Is(V::kClass)) continue;
-        Value inherited = value.value;
+        ScriptValue inherited = value.value;
         if (object.Is(V::kInstance)) inherited.kind = V::kInstance;
         Alternatives found = EvaluateMember(inherited, node, name);
         if (!found.empty() && !found[0].value.Is(V::kUnknown)) return found;
@@ -464,8 +465,8 @@ Alternatives Evaluator::AnnotationInstance(const SyntaxNode* annotation) {
   annotation = Unwrap(annotation);
   if (annotation == nullptr || !annotation->Is(Kind::kIdentifier)) return {};
   for (Alternative& value : Evaluate(annotation)) {
-    if (!value.value.Is(Value::Kind::kClass)) continue;
-    value.value.kind = Value::Kind::kInstance;
+    if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
+    value.value.kind = ScriptValue::Kind::kInstance;
     return {value};
   }
   return {};
@@ -474,7 +475,8 @@ Alternatives Evaluator::AnnotationInstance(const SyntaxNode* annotation) {
 std::vector<std::string> Evaluator::Paths(const SyntaxNode* expression) {
   std::vector<std::string> paths;
   for (const Alternative& value : Evaluate(expression)) {
-    if (!value.value.Is(Value::Kind::kPath) && !value.value.Is(Value::Kind::kUnknown)) continue;
+    if (!value.value.Is(ScriptValue::Kind::kPath) && !value.value.Is(ScriptValue::Kind::kUnknown))
+      continue;
     const std::string& text = value.value.text;
     if (!text.empty() && std::find(paths.begin(), paths.end(), text) == paths.end()) {
       paths.push_back(text);

@@ -61,7 +61,7 @@ class Evaluator {
   Alternatives EvaluateComparison(const SyntaxNode* expression);
   Alternatives EvaluateNot(const SyntaxNode* expression);
   Alternatives EvaluateOption(const SyntaxNode* expression, std::string_view name);
-  Alternatives EvaluateMember(const Value& object, const SyntaxNode* expression,
+  Alternatives EvaluateMember(const ScriptValue& object, const SyntaxNode* expression,
                               std::string_view name);
   Alternatives EvaluateReturns(const SyntaxNode* function);
   Alternatives EvaluateParameter(const Scope* scope, const Definition& definition);
@@ -90,7 +90,7 @@ class Evaluator {
 
   const Script& script_;
   int depth_ = 0;
-  int steps_ = 0;          // of the question asked from outside
+  int steps_ = 0;  // of the question asked from outside
   int64_t total_steps_ = 0;
   std::set<const void*> active_;
   std::map<const SyntaxNode*, std::vector<const CallSite*>> callers_;

@@ -14,7 +14,7 @@ using Field = SyntaxField;
 Alternative PathOf(std::string path, const SyntaxNode* origin) {
   Alternative alternative;
   const bool known = !path.starts_with('?');
-  alternative.value.kind = known ? Value::Kind::kPath : Value::Kind::kUnknown;
+  alternative.value.kind = known ? ScriptValue::Kind::kPath : ScriptValue::Kind::kUnknown;
   alternative.value.text = path.size() > 400 ? "?" : std::move(path);
   alternative.value.node = alternative.origin = origin;
   return alternative;
@@ -39,8 +39,9 @@ std::string_view CalleeName(const CallSite& call) {
 
 // Names that libraries use too: an object of unknown kind is then not ours.
 bool IsLibraryName(std::string_view name) {
-  return IsOneOf(name, {"from_pretrained", "get", "update", "items", "keys", "to", "eval", "compile",
-                        "half", "float", "__call__", "forward", "append", "save", "run", "close"});
+  return IsOneOf(
+      name, {"from_pretrained", "get", "update", "items", "keys", "to", "eval", "compile", "half",
+             "float", "__call__", "forward", "append", "save", "run", "close"});
 }
 
 // The statement's `return` expressions of a function, nested functions left out.
@@ -91,16 +92,16 @@ Alternatives Evaluator::EvaluateCall(const SyntaxNode* node) {
   }
   for (const Alternative& value : Evaluate(callee)) {
     Alternatives results;
-    if (value.value.Is(Value::Kind::kFunction)) {
+    if (value.value.Is(ScriptValue::Kind::kFunction)) {
       results = EvaluateReturns(value.value.node);
-    } else if (value.value.Is(Value::Kind::kClass)) {
+    } else if (value.value.Is(ScriptValue::Kind::kClass)) {
       Alternative instance = value;
-      instance.value.kind = Value::Kind::kInstance;
+      instance.value.kind = ScriptValue::Kind::kInstance;
       instance.value.call = node;
       results = {instance};
-    } else if (value.value.Is(Value::Kind::kPath)) {
+    } else if (value.value.Is(ScriptValue::Kind::kPath)) {
       results = EvaluateLibraryCall(*call, value.value.text);
-    } else if (value.value.Is(Value::Kind::kUnknown)) {
+    } else if (value.value.Is(ScriptValue::Kind::kUnknown)) {
       for (const SyntaxNode* function : Callees(*call)) {
         const Alternatives returned = EvaluateReturns(function);
         results.insert(results.end(), returned.begin(), returned.end());
@@ -125,7 +126,7 @@ Alternatives Evaluator::EvaluateMethod(const CallSite& call, const SyntaxNode* c
   if (IsOneOf(name, {"lower", "upper", "strip", "copy", "item"})) {
     Alternatives all = Evaluate(object);
     for (Alternative& value : all) {
-      if (!value.value.IsConstant() && !value.value.Is(Value::Kind::kDisplay)) return {};
+      if (!value.value.IsConstant() && !value.value.Is(ScriptValue::Kind::kDisplay)) return {};
       for (char& c : value.value.text) {
         const auto byte = static_cast<unsigned char>(c);
         if (name == "lower") c = static_cast<char>(std::tolower(byte));
@@ -140,10 +141,10 @@ Alternatives Evaluator::EvaluateMethod(const CallSite& call, const SyntaxNode* c
   if (dotted == "os.environ") return {};
   Alternatives all;
   for (const Alternative& key : Evaluate(call.positional[0])) {
-    if (!key.value.Is(Value::Kind::kString)) return {};
+    if (!key.value.Is(ScriptValue::Kind::kString)) return {};
     for (Alternative& found : LookUp(object, key.value.text)) {
       if (found.option.empty()) found.option = key.option;
-      if (!found.value.Is(Value::Kind::kAbsent)) {
+      if (!found.value.Is(ScriptValue::Kind::kAbsent)) {
         all.push_back(std::move(found));
       } else if (call.positional.size() >= 2) {
         for (Alternative value : Evaluate(call.positional[1])) all.push_back(std::move(value));
@@ -186,7 +187,7 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
                        last == "Namespace" || last == "EasyDict";
   if (display) {
     Alternative value;
-    value.value.kind = Value::Kind::kDisplay;
+    value.value.kind = ScriptValue::Kind::kDisplay;
     value.value.node = value.origin = call.node;
     return {value};
   }
@@ -198,7 +199,7 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
     for (Alternative& value : values) {
       if (!value.value.IsConstant()) continue;
       value.value.number = value.value.truthy() ? 1 : 0;
-      value.value.kind = Value::Kind::kBool;
+      value.value.kind = ScriptValue::Kind::kBool;
       value.value.text = value.value.number != 0 ? "True" : "False";
     }
     return values;
@@ -206,7 +207,7 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
   if (path == "getattr" && call.positional.size() >= 2) {
     Alternatives all;
     for (const Alternative& name : Evaluate(call.positional[1])) {
-      if (!name.value.Is(Value::Kind::kString)) continue;
+      if (!name.value.Is(ScriptValue::Kind::kString)) continue;
       for (const Alternative& object : Evaluate(first)) {
         for (Alternative member : EvaluateMember(object.value, call.node, name.value.text)) {
           if (member.option.empty()) member.option = name.option;
@@ -223,9 +224,9 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
         Argument(call, environment ? "default" : known.keyword, environment ? 1 : known.position);
     Alternatives all;
     for (Alternative value : given) {
-      if (value.value.Is(Value::Kind::kAbsent)) {
+      if (value.value.Is(ScriptValue::Kind::kAbsent)) {
         if (last != "getenv" && !environment) continue;
-        value.value.kind = Value::Kind::kNone;
+        value.value.kind = ScriptValue::Kind::kNone;
         value.value.text = "None";
       }
       const bool setting = first != nullptr && (environment || last == "getenv");
@@ -234,7 +235,7 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
     }
     if (const auto* factory = call.Find("default_factory"); factory != nullptr && all.empty()) {
       for (const Alternative& made : Evaluate(factory->value)) {
-        if (made.value.Is(Value::Kind::kFunction)) return EvaluateReturns(made.value.node);
+        if (made.value.Is(ScriptValue::Kind::kFunction)) return EvaluateReturns(made.value.node);
       }
     }
     if (!all.empty()) return all;
@@ -258,7 +259,7 @@ Alternatives Evaluator::Argument(const CallSite& call, std::string_view name, in
   for (auto splat = call.splats.rbegin(); splat != call.splats.rend(); ++splat) {
     bool absent = false;
     for (Alternative& value : LookUp(*splat, name)) {
-      if (value.value.Is(Value::Kind::kAbsent)) {
+      if (value.value.Is(ScriptValue::Kind::kAbsent)) {
         absent = true;
       } else {
         all.push_back(std::move(value));
@@ -267,7 +268,7 @@ Alternatives Evaluator::Argument(const CallSite& call, std::string_view name, in
     if (!absent) return all;
   }
   Alternative absent;
-  absent.value.kind = Value::Kind::kAbsent;
+  absent.value.kind = ScriptValue::Kind::kAbsent;
   absent.origin = call.node;
   all.push_back(absent);
   return all;
@@ -298,10 +299,10 @@ std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
       if (owner == nullptr) continue;
       bool same = false, other = false;
       for (const Alternative& object : objects) {
-        const bool ours =
-            object.value.Is(Value::Kind::kInstance) || object.value.Is(Value::Kind::kClass);
+        const bool ours = object.value.Is(ScriptValue::Kind::kInstance) ||
+                          object.value.Is(ScriptValue::Kind::kClass);
         same = same || (ours && object.value.node == owner);
-        other = other || object.value.Is(Value::Kind::kPath) ||
+        other = other || object.value.Is(ScriptValue::Kind::kPath) ||
                 (ours && object.value.node != owner && methods->second.size() > 1);
       }
       const bool guess = !other && !looks_like_model && !IsLibraryName(name);
@@ -310,8 +311,8 @@ std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
     return reached;
   }
   for (const Alternative& value : Evaluate(callee)) {
-    if (value.value.Is(Value::Kind::kFunction)) reached.push_back(value.value.node);
-    if (!value.value.Is(Value::Kind::kClass)) continue;
+    if (value.value.Is(ScriptValue::Kind::kFunction)) reached.push_back(value.value.node);
+    if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
     const Scope* scope = script_.ScopeIn(value.value.node);
     const auto* init = scope == nullptr ? nullptr : scope->Find("__init__");
     if (init != nullptr) reached.push_back(init->back().node);

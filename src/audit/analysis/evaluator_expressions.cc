@@ -12,7 +12,7 @@ using Field = SyntaxField;
 
 Alternative Truth(bool truth, const SyntaxNode* origin) {
   Alternative alternative;
-  alternative.value.kind = Value::Kind::kBool;
+  alternative.value.kind = ScriptValue::Kind::kBool;
   alternative.value.number = truth ? 1 : 0;
   alternative.value.text = truth ? "True" : "False";
   alternative.value.node = origin;
@@ -22,7 +22,7 @@ Alternative Truth(bool truth, const SyntaxNode* origin) {
 
 Alternative NoneOf(const SyntaxNode* origin) {
   Alternative alternative;
-  alternative.value.kind = Value::Kind::kNone;
+  alternative.value.kind = ScriptValue::Kind::kNone;
   alternative.value.text = "None";
   alternative.origin = origin;
   return alternative;
@@ -126,14 +126,14 @@ Alternatives Evaluator::EvaluateBoolean(const SyntaxNode* node) {
   Alternatives all;
   for (const Alternative& left : Evaluate(node->children[0])) {
     const bool constant = left.value.IsConstant();
-    if (constant || left.value.Is(Value::Kind::kDisplay)) {
+    if (constant || left.value.Is(ScriptValue::Kind::kDisplay)) {
       const bool truthy = !constant || left.value.truthy();
       if (truthy == is_and) {
         Append(all, Evaluate(node->children[2]), left.guards, left.option);
       } else {
         all.push_back(left);
       }
-    } else if (left.value.Is(Value::Kind::kPath) && !is_and) {
+    } else if (left.value.Is(ScriptValue::Kind::kPath) && !is_and) {
       all.push_back(left);
     } else {
       if (IsMachineCondition(node, *this)) return MachineTruth(node);
@@ -166,11 +166,11 @@ Alternatives Evaluator::EvaluateComparison(const SyntaxNode* node) {
   const Alternatives left = Evaluate(node->children[0]);
   const Alternatives right = Evaluate(node->children[2]);
   if (left.size() != 1 || right.size() != 1) return {};
-  const Value& a = left[0].value;
-  const Value& b = right[0].value;
+  const ScriptValue& a = left[0].value;
+  const ScriptValue& b = right[0].value;
   bool truth = false;
   if (op == "in" || op == "not in") {
-    if (!b.Is(Value::Kind::kDisplay) || !a.Is(Value::Kind::kString)) return {};
+    if (!b.Is(ScriptValue::Kind::kDisplay) || !a.Is(ScriptValue::Kind::kString)) return {};
     for (const SyntaxNode* element : b.node->children) {
       const auto text = StringLiteral(element);
       if (!text) return {};
@@ -179,7 +179,7 @@ Alternatives Evaluator::EvaluateComparison(const SyntaxNode* node) {
     if (op == "not in") truth = !truth;
   } else {
     if (!a.IsConstant() || !b.IsConstant()) return {};
-    const bool numbers = a.Is(Value::Kind::kNumber) && b.Is(Value::Kind::kNumber);
+    const bool numbers = a.Is(ScriptValue::Kind::kNumber) && b.Is(ScriptValue::Kind::kNumber);
     const bool same = a.kind == b.kind && a.number == b.number && (numbers || a.text == b.text);
     if (op == "==" || op == "is") {
       truth = same;
@@ -203,22 +203,23 @@ Alternatives Evaluator::EvaluateSubscript(const SyntaxNode* node) {
   if (object == nullptr || subscript == nullptr) return {};
   Alternatives all;
   for (const Alternative& key : Evaluate(subscript)) {
-    if (key.value.Is(Value::Kind::kString)) {
+    if (key.value.Is(ScriptValue::Kind::kString)) {
       for (const Alternative& found : LookUp(object, key.value.text)) {
-        if (!found.value.Is(Value::Kind::kAbsent)) Append(all, {found}, key.guards, key.option);
+        if (!found.value.Is(ScriptValue::Kind::kAbsent))
+          Append(all, {found}, key.guards, key.option);
       }
-    } else if (key.value.Is(Value::Kind::kNumber) && key.value.number >= 0) {
+    } else if (key.value.Is(ScriptValue::Kind::kNumber) && key.value.number >= 0) {
       for (const Alternative& list : Evaluate(object)) {
         const auto place = static_cast<size_t>(key.value.number);
-        if (list.value.Is(Value::Kind::kDisplay) && !list.value.node->Is(Kind::kCall) &&
+        if (list.value.Is(ScriptValue::Kind::kDisplay) && !list.value.node->Is(Kind::kCall) &&
             !list.value.node->Is(Kind::kDictionary) && place < list.value.node->children.size()) {
           Append(all, Evaluate(list.value.node->children[place]), list.guards);
         }
       }
-    } else if (key.value.Is(Value::Kind::kBool)) {
+    } else if (key.value.Is(ScriptValue::Kind::kBool)) {
       // {True: a, False: b}[flag]
       for (const Alternative& map : Evaluate(object)) {
-        if (!map.value.Is(Value::Kind::kDisplay)) continue;
+        if (!map.value.Is(ScriptValue::Kind::kDisplay)) continue;
         for (const SyntaxNode* pair : map.value.node->children) {
           const SyntaxNode* name = pair->Child(Field::kKey);
           if (name != nullptr && name->text == key.value.text) {
@@ -287,8 +288,8 @@ std::vector<const SyntaxNode*> DecoratorsOf(const SyntaxNode* function) {
 }
 
 // The default of a parameter that a command line fills: click's option, typer, fire.
-Alternatives ClickOption(const Script& script, Evaluator& evaluator,
-                                const SyntaxNode* function, std::string_view name) {
+Alternatives ClickOption(const Script& script, Evaluator& evaluator, const SyntaxNode* function,
+                         std::string_view name) {
   for (const SyntaxNode* decorator : DecoratorsOf(function)) {
     const CallSite* call = script.CallAt(Unwrap(decorator));
     if (call == nullptr || CallName(*call) != "option") continue;
@@ -323,7 +324,7 @@ Alternatives Evaluator::EvaluateParameter(const Scope* scope, const Definition& 
   const bool is_method = !scope->self_name.empty();
   if (is_method && place == 0) {
     Alternative self;
-    self.value.kind = Value::Kind::kInstance;
+    self.value.kind = ScriptValue::Kind::kInstance;
     self.value.node = scope->parent->node;
     return {self};
   }
@@ -335,7 +336,7 @@ Alternatives Evaluator::EvaluateParameter(const Scope* scope, const Definition& 
   for (const CallSite* caller : callers) {
     Alternatives passed = Argument(*caller, parameter.name, position);
     for (Alternative& value : passed) {
-      if (value.value.Is(Value::Kind::kAbsent)) {
+      if (value.value.Is(ScriptValue::Kind::kAbsent)) {
         default_counts = true;
       } else if (all.size() < 16) {
         all.push_back(std::move(value));

@@ -11,7 +11,7 @@ using Field = SyntaxField;
 
 Alternatives Absent(const SyntaxNode* node) {
   Alternative absent;
-  absent.value.kind = Value::Kind::kAbsent;
+  absent.value.kind = ScriptValue::Kind::kAbsent;
   absent.origin = node;
   return {absent};
 }
@@ -21,7 +21,7 @@ bool AddPresent(Alternatives& to, Alternatives from, const SyntaxNode* origin,
                 const Guards& guards) {
   bool absent = false;
   for (Alternative& value : from) {
-    if (value.value.Is(Value::Kind::kAbsent)) {
+    if (value.value.Is(ScriptValue::Kind::kAbsent)) {
       absent = true;
       continue;
     }
@@ -86,8 +86,9 @@ Alternatives Evaluator::LookUpInner(const SyntaxNode* node, std::string_view key
       for (const SyntaxNode* child : node->children) {
         if (!child->Is(Kind::kForInClause)) continue;
         const SyntaxNode* source = Unwrap(child->Child(Field::kRight));
-        const SyntaxNode* callee =
-            source != nullptr && source->Is(Kind::kCall) ? source->Child(Field::kFunction) : nullptr;
+        const SyntaxNode* callee = source != nullptr && source->Is(Kind::kCall)
+                                       ? source->Child(Field::kFunction)
+                                       : nullptr;
         const SyntaxNode* object = callee == nullptr ? nullptr : callee->Child(Field::kObject);
         if (object != nullptr) return LookUp(object, key);
       }
@@ -96,7 +97,7 @@ Alternatives Evaluator::LookUpInner(const SyntaxNode* node, std::string_view key
     case Kind::kSubscript: {
       Alternatives all;
       for (const Alternative& value : Evaluate(node)) {
-        if (value.value.Is(Value::Kind::kDisplay) && value.value.node != node) {
+        if (value.value.Is(ScriptValue::Kind::kDisplay) && value.value.node != node) {
           AddPresent(all, LookUp(value.value.node, key), nullptr, value.guards);
         }
       }
@@ -138,8 +139,8 @@ Alternatives Evaluator::LookUpCall(const SyntaxNode* node, std::string_view key)
     return call->positional.empty() ? Absent(node) : LookUp(call->positional[0], key);
   }
   Alternatives all;
-  if (last == "dict" || last == "OrderedDict" || last == "SimpleNamespace" ||
-      last == "Namespace" || last == "update") {
+  if (last == "dict" || last == "OrderedDict" || last == "SimpleNamespace" || last == "Namespace" ||
+      last == "update") {
     if (const auto* keyword = call->Find(key)) {
       AddPresent(all, Evaluate(keyword->value), keyword->node, {});
       return all;
@@ -192,8 +193,8 @@ Alternatives Evaluator::LookUpParameter(const Scope* scope, const Definition& de
   for (const CallSite* caller : callers) {
     if (parameter.kind == Parameter::Kind::kDoubleStar) {
       const auto* keyword = caller->Find(key);
-      absent |= AddPresent(all, Argument(*caller, key),
-                           keyword == nullptr ? nullptr : keyword->node, {});
+      absent |=
+          AddPresent(all, Argument(*caller, key), keyword == nullptr ? nullptr : keyword->node, {});
     } else if (const auto* keyword = caller->Find(parameter.name)) {
       absent |= AddPresent(all, LookUp(keyword->value, key), nullptr, {});
     } else if (position >= 0 && static_cast<size_t>(position) < caller->positional.size()) {
@@ -252,16 +253,15 @@ Alternatives Evaluator::LookUpName(const SyntaxNode* use, const std::string& nam
   }
   if (!seen && use->Is(Kind::kAttribute)) {
     for (const Alternative& value : Evaluate(use)) {
-      if (value.value.Is(Value::Kind::kDisplay) && value.value.node != use) {
+      if (value.value.Is(ScriptValue::Kind::kDisplay) && value.value.node != use) {
         AddPresent(all, LookUp(value.value.node, key), nullptr, value.guards);
-      } else if (value.value.Is(Value::Kind::kInstance)) {
+      } else if (value.value.Is(ScriptValue::Kind::kInstance)) {
         continue;
       }
     }
   }
-  const bool covered = std::any_of(all.begin(), all.end(), [](const Alternative& value) {
-    return value.guards.empty();
-  });
+  const bool covered = std::any_of(all.begin(), all.end(),
+                                   [](const Alternative& value) { return value.guards.empty(); });
   if (!covered) all.push_back(Absent(use)[0]);
   return all;
 }

@@ -22,12 +22,12 @@ struct Guard {
 };
 using Guards = std::vector<Guard>;
 
-struct Value {
+struct ScriptValue {
   enum class Kind : uint8_t {
-    kUnknown,   // text: the path of a name that nothing is known of ("model.generate"), or ""
-    kAbsent,    // a key that the dictionary lacks
+    kUnknown,  // text: the path of a name that nothing is known of ("model.generate"), or ""
+    kAbsent,   // a key that the dictionary lacks
     kNone,
-    kBool,      // number 0 or 1
+    kBool,  // number 0 or 1
     kNumber,
     kString,    // text
     kPath,      // text: "torch.bfloat16"; a call's result ends in "()"
@@ -52,7 +52,7 @@ struct Value {
 
 // One thing that it can be, under which branches, and where that is written.
 struct Alternative {
-  Value value;
+  ScriptValue value;
   Guards guards;
   const SyntaxNode* origin = nullptr;
   std::string option;  // "args.dtype": the literal default of an option of the script

@@ -21,7 +21,7 @@ namespace fathom {
 
 class SyntaxParser {
  public:
-  // `text` as Tokenizer wants it; `first_line` is the number of its first line.
+  // `text` as PythonTokenizer wants it; `first_line` is the number of its first line.
   explicit SyntaxParser(std::string_view text, int first_line = 1)
       : text_(text), tokenizer_(text), line_shift_(first_line - 1) {}
 
@@ -212,7 +212,7 @@ class SyntaxParser {
   static constexpr int kMaxDepth = 600;
 
   std::string_view text_;
-  Tokenizer tokenizer_;
+  PythonTokenizer tokenizer_;
   int line_shift_;
   std::vector<PythonToken> tokens_;
   size_t position_ = 0;

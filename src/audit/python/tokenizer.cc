@@ -32,7 +32,7 @@ bool IsPythonKeyword(std::string_view word) {
 }
 
 // The line on which a byte stands; what follows the last line still belongs to it, as in CPython.
-int Tokenizer::Line(size_t position) {
+int PythonTokenizer::Line(size_t position) {
   if (position < line_position_) {  // an error may look back by a line or two
     return line_ - static_cast<int>(
                        std::count(text_.begin() + static_cast<ptrdiff_t>(position),
@@ -45,7 +45,7 @@ int Tokenizer::Line(size_t position) {
   return line_;
 }
 
-PythonToken Tokenizer::Make(TokenKind kind, size_t begin, size_t end) {
+PythonToken PythonTokenizer::Make(TokenKind kind, size_t begin, size_t end) {
   has_token_ = true;
   return {.kind = kind,
           .level = static_cast<uint8_t>(brackets_.size()),
@@ -54,7 +54,7 @@ PythonToken Tokenizer::Make(TokenKind kind, size_t begin, size_t end) {
           .line = Line(begin)};
 }
 
-PythonToken Tokenizer::Fail(int line, std::string reason, bool overrides) {
+PythonToken PythonTokenizer::Fail(int line, std::string reason, bool overrides) {
   failed_ = true;
   problem_ = {.line = line, .reason = std::move(reason), .overrides = overrides};
   return {.kind = TokenKind::kError,
@@ -65,7 +65,7 @@ PythonToken Tokenizer::Fail(int line, std::string reason, bool overrides) {
 }
 
 // A backslash stands at at_: it must end its line, and a line must follow.
-bool Tokenizer::SkipContinuation() {
+bool PythonTokenizer::SkipContinuation() {
   if (At(at_ + 1) != '\n') {
     Fail(Line(at_), "unexpected character after line continuation character", false);
     return false;
@@ -79,7 +79,7 @@ bool Tokenizer::SkipContinuation() {
 
 // Measures the space before a line's first character. A blank line and one with a comment alone do
 // not count. False: see problem().
-bool Tokenizer::ReadIndentation() {
+bool PythonTokenizer::ReadIndentation() {
   int column = 0;
   int alternative = 0;
   int continued = 0;  // the column of the first line of several joined by backslashes
@@ -112,7 +112,7 @@ bool Tokenizer::ReadIndentation() {
                           continued != 0 ? continued : alternative);
 }
 
-bool Tokenizer::ApplyIndentation(int column, int alternative) {
+bool PythonTokenizer::ApplyIndentation(int column, int alternative) {
   const auto mixed = [this] {
     Fail(Line(at_), "inconsistent use of tabs and spaces in indentation", false);
     return false;
@@ -141,7 +141,7 @@ bool Tokenizer::ApplyIndentation(int column, int alternative) {
 }
 
 // Space, comments and joined lines between tokens. False: see problem().
-bool Tokenizer::SkipSpace() {
+bool PythonTokenizer::SkipSpace() {
   for (;;) {
     const int c = At(at_);
     if (c == ' ' || c == '\t' || c == '\f') {
@@ -162,7 +162,7 @@ bool Tokenizer::SkipSpace() {
   }
 }
 
-PythonToken Tokenizer::Next() {
+PythonToken PythonTokenizer::Next() {
   if (failed_) return Fail(problem_.line, problem_.reason, problem_.overrides);
   for (;;) {
     if (line_start_ && brackets_.empty()) {
@@ -199,7 +199,7 @@ PythonToken Tokenizer::Next() {
 }
 
 // A name, a keyword or the prefix of a string.
-PythonToken Tokenizer::ReadWord() {
+PythonToken PythonTokenizer::ReadWord() {
   const size_t begin = at_;
   bool b = false, u = false, r = false, f = false;
   for (int c = At(at_);; c = At(at_)) {
@@ -229,7 +229,7 @@ PythonToken Tokenizer::ReadWord() {
   return Make(keyword ? TokenKind::kKeyword : TokenKind::kName, begin, at_);
 }
 
-PythonToken Tokenizer::CheckName(size_t begin, size_t end) {
+PythonToken PythonTokenizer::CheckName(size_t begin, size_t end) {
   for (size_t i = begin; i < end;) {
     const DecodedCodePoint point = DecodeUtf8(text_, i);
     if (!point.valid) return FailHere("a name holds bytes that are no UTF-8");
@@ -245,7 +245,7 @@ PythonToken Tokenizer::CheckName(size_t begin, size_t end) {
 }
 
 // at_ stands at the opening quote; `begin` at the prefix.
-PythonToken Tokenizer::ReadString(size_t begin) {
+PythonToken PythonTokenizer::ReadString(size_t begin) {
   const int quote = At(at_);
   const int line = Line(begin);
   const bool triple = At(at_ + 1) == quote && At(at_ + 2) == quote;
@@ -268,13 +268,13 @@ PythonToken Tokenizer::ReadString(size_t begin) {
   return token;
 }
 
-bool Tokenizer::NumberError(std::string reason) {
+bool PythonTokenizer::NumberError(std::string reason) {
   Fail(Line(at_), std::move(reason), true);
   return false;
 }
 
 // A number may be followed at once by a keyword that can follow it, but by no other letter.
-bool Tokenizer::EndNumber(std::string_view kind) {
+bool PythonTokenizer::EndNumber(std::string_view kind) {
   const int c = At(at_);
   for (std::string_view word : {"and", "else", "for", "if", "in", "is", "not", "or"}) {
     if (text_.substr(at_, word.size()) != word) continue;
@@ -285,7 +285,7 @@ bool Tokenizer::EndNumber(std::string_view kind) {
   return NumberError(fmt::format("invalid {} literal", kind));
 }
 
-bool Tokenizer::ReadDigits() {
+bool PythonTokenizer::ReadDigits() {
   for (;;) {
     while (IsDigit(At(at_))) ++at_;
     if (At(at_) != '_') return true;
@@ -295,7 +295,7 @@ bool Tokenizer::ReadDigits() {
 }
 
 // After "0x", "0o" or "0b".
-bool Tokenizer::ReadPrefixed(std::string_view digits, std::string_view kind) {
+bool PythonTokenizer::ReadPrefixed(std::string_view digits, std::string_view kind) {
   const auto holds = [&](int c) {
     return c != -1 && digits.find(static_cast<char>(c | (c >= 'A' && c <= 'F' ? 0x20 : 0))) !=
                           std::string_view::npos;
@@ -320,7 +320,7 @@ bool Tokenizer::ReadPrefixed(std::string_view digits, std::string_view kind) {
 }
 
 // Point, exponent and imaginary unit, where they are there.
-bool Tokenizer::ReadFraction() {
+bool PythonTokenizer::ReadFraction() {
   if (At(at_) == '.') {
     ++at_;
     if (IsDigit(At(at_)) && !ReadDigits()) return false;
@@ -342,7 +342,7 @@ bool Tokenizer::ReadFraction() {
 }
 
 // A decimal that begins with 0: only zeros, unless a point, an exponent or a j follows.
-bool Tokenizer::ReadLeadingZero(bool* done) {
+bool PythonTokenizer::ReadLeadingZero(bool* done) {
   const size_t begin = at_;
   if (!ReadDigits()) return false;
   const bool nonzero =
@@ -356,7 +356,7 @@ bool Tokenizer::ReadLeadingZero(bool* done) {
   return EndNumber("decimal");
 }
 
-PythonToken Tokenizer::ReadNumber() {
+PythonToken PythonTokenizer::ReadNumber() {
   const size_t begin = at_;
   bool good = true;
   bool done = false;
@@ -385,7 +385,7 @@ PythonToken Tokenizer::ReadNumber() {
   return Make(TokenKind::kNumber, begin, at_);
 }
 
-PythonToken Tokenizer::ReadBracket(char c) {
+PythonToken PythonTokenizer::ReadBracket(char c) {
   if (c == '(' || c == '[' || c == '{') {
     if (brackets_.size() >= kMaxBrackets) return FailHere("too many nested parentheses");
     brackets_.push_back({c, Line(at_)});
@@ -403,7 +403,7 @@ PythonToken Tokenizer::ReadBracket(char c) {
   return Make(TokenKind::kOp, at_ - 1, at_);
 }
 
-PythonToken Tokenizer::ReadOperator() {
+PythonToken PythonTokenizer::ReadOperator() {
   static constexpr std::array<std::string_view, 28> kLong = {
       "**=", "//=", ">>=", "<<=", "...", "**", "//", ">>", "<<", "<=", ">=", "==", "!=", "<>",
       "->",  "+=",  "-=",  "*=",  "/=",  "%=", "&=", "|=", "^=", "@=", ":=", "=",  "<",  ">"};

@@ -21,7 +21,7 @@ enum class TokenKind : uint8_t {
   kIndent,
   kDedent,
   kEnd,
-  kError,  // see Tokenizer::problem()
+  kError,  // see PythonTokenizer::problem()
 };
 
 struct PythonToken {
@@ -43,10 +43,10 @@ struct TokenProblem {
   bool overrides = false;
 };
 
-class Tokenizer {
+class PythonTokenizer {
  public:
   // `text` ends with "\n" or is empty, and outlives the tokenizer.
-  explicit Tokenizer(std::string_view text) : text_(text) {}
+  explicit PythonTokenizer(std::string_view text) : text_(text) {}
 
   PythonToken Next();
   const TokenProblem& problem() const { return problem_; }

@@ -63,9 +63,9 @@ std::string Chart(const ScriptAudit& audit, Language language) {
       ++counts[used ? static_cast<size_t>(row.devices[device].support) : 3];
     }
     const int y = 8 + static_cast<int>(device) * 28;
-    svg += fmt::format("<text x=\"0\" y=\"{}\">{}</text>", y + 15,
-                       Escaped(Text(language, fmt::format("device.{}", AuditDeviceName(
-                                                                           kAuditDevices[device])))));
+    svg += fmt::format(
+        "<text x=\"0\" y=\"{}\">{}</text>", y + 15,
+        Escaped(Text(language, fmt::format("device.{}", AuditDeviceName(kAuditDevices[device])))));
     int x = kLeft;
     static constexpr std::string_view kClasses[] = {"yes", "none", "no", "open"};
     for (int part = 0; part < 4; ++part) {
@@ -85,7 +85,8 @@ std::string Chart(const ScriptAudit& audit, Language language) {
       {"open", Text(language, "column.unused")}};
   int x = 0;
   for (const auto& [name, words] : legend) {
-    svg += fmt::format("<rect class=\"{}\" x=\"{}\" y=\"96\" width=\"10\" height=\"10\"/>", name, x);
+    svg +=
+        fmt::format("<rect class=\"{}\" x=\"{}\" y=\"96\" width=\"10\" height=\"10\"/>", name, x);
     svg += fmt::format("<text x=\"{}\" y=\"105\">{}</text>", x + 14, Escaped(words));
     x += 150;
   }
@@ -122,7 +123,7 @@ void AddLists(const std::vector<std::pair<std::string, std::vector<std::string>>
 
 void AddScript(const ScriptAudit& audit, const AuditOptions& options, std::string* html) {
   const Language language = options.language;
-  const Report report = MakeReport(audit, options);
+  const AuditSections report = MakeReport(audit, options);
   *html += "<h1>" + Escaped(report.title) + "</h1>\n";
   *html += "<p class=\"about\">" + Escaped(report.versions) + "</p><p class=\"about\">" +
            Escaped(report.machine) + "</p>\n";

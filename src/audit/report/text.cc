@@ -66,7 +66,7 @@ std::string MarkdownEscaped(std::string_view text) {
 
 std::string AuditToText(const ScriptAudit& audit, const AuditOptions& options) {
   const Language language = options.language;
-  const Report report = MakeReport(audit, options);
+  const AuditSections report = MakeReport(audit, options);
   std::string text = OneLine(report.title) + "\n" + OneLine(report.versions) + "\n" +
                      OneLine(report.machine) + "\n";
   if (!report.error.empty()) text += OneLine(report.error) + "\n";
@@ -92,7 +92,7 @@ std::string AuditToText(const ScriptAudit& audit, const AuditOptions& options) {
 
 std::string AuditToMarkdown(const ScriptAudit& audit, const AuditOptions& options) {
   const Language language = options.language;
-  const Report report = MakeReport(audit, options);
+  const AuditSections report = MakeReport(audit, options);
   std::string text = fmt::format("# {}\n\n{}\n\n{}\n", MarkdownEscaped(report.title),
                                  MarkdownEscaped(report.versions), MarkdownEscaped(report.machine));
   if (!report.error.empty()) text += "\n**" + MarkdownEscaped(report.error) + "**\n";

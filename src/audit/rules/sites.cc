@@ -91,15 +91,15 @@ std::string_view ParentComponent(std::string_view path) {
 
 bool HasWord(std::string_view text, std::string_view word) { return Contains(text, word); }
 
-Effect BoolEffect(const Value& value) {
+Effect BoolEffect(const ScriptValue& value) {
   switch (value.kind) {
-    case Value::Kind::kBool:
-    case Value::Kind::kNumber:
+    case ScriptValue::Kind::kBool:
+    case ScriptValue::Kind::kNumber:
       return value.number != 0 ? Effect::kOn : Effect::kOff;
-    case Value::Kind::kNone:
-    case Value::Kind::kAbsent:
+    case ScriptValue::Kind::kNone:
+    case ScriptValue::Kind::kAbsent:
       return Effect::kNone;
-    case Value::Kind::kString:
+    case ScriptValue::Kind::kString:
       if (Lower(value.text) == "true") return Effect::kOn;
       if (Lower(value.text) == "false") return Effect::kOff;
       return Effect::kUnknown;
@@ -113,9 +113,9 @@ Effect Inverted(Effect effect) {
   return effect == Effect::kOff ? Effect::kOn : effect;
 }
 
-std::string ValueText(const Value& value, const SyntaxNode* expression) {
+std::string ValueText(const ScriptValue& value, const SyntaxNode* expression) {
   if (value.IsConstant() && !value.text.empty()) return value.text;
-  if (value.Is(Value::Kind::kPath) && !value.text.ends_with("()")) return value.text;
+  if (value.Is(ScriptValue::Kind::kPath) && !value.text.ends_with("()")) return value.text;
   const SyntaxNode* node = value.node != nullptr ? value.node : expression;
   std::string text(node == nullptr ? std::string_view(value.text) : node->text);
   std::replace(text.begin(), text.end(), '\n', ' ');
@@ -189,10 +189,10 @@ bool SiteFinder::IsModel(const SyntaxNode* expression) {
   if (expression == nullptr) return false;
   for (const Alternative& value : evaluator_.Evaluate(expression)) {
     const std::string& path = value.value.text;
-    if (value.value.Is(Value::Kind::kPath) || value.value.Is(Value::Kind::kUnknown)) {
+    if (value.value.Is(ScriptValue::Kind::kPath) || value.value.Is(ScriptValue::Kind::kUnknown)) {
       if (IsModelPath(path)) return true;
     }
-    if (value.value.Is(Value::Kind::kInstance)) {
+    if (value.value.Is(ScriptValue::Kind::kInstance)) {
       const SyntaxNode* bases = value.value.node->Child(Field::kSuperclasses);
       if (bases != nullptr && (Contains(bases->text, "Module") || Contains(bases->text, "Model"))) {
         return true;
@@ -216,11 +216,10 @@ bool SiteFinder::IsModel(const SyntaxNode* expression) {
   return node->Is(Kind::kIdentifier) && IsModelName(node->text);
 }
 
-void SiteFinder::AddValues(const Alternatives& values, const SyntaxNode* node,
-                           const Guards& around, const Classify& classify, Sites* sites,
-                           std::string_view variant) {
+void SiteFinder::AddValues(const Alternatives& values, const SyntaxNode* node, const Guards& around,
+                           const Classify& classify, Sites* sites, std::string_view variant) {
   for (const Alternative& value : values) {
-    if (value.value.Is(Value::Kind::kAbsent)) continue;
+    if (value.value.Is(ScriptValue::Kind::kAbsent)) continue;
     Site site;
     site.node = node;
     site.effect = classify(value.value);
@@ -239,7 +238,7 @@ void SiteFinder::AddArgument(const KnownCall& known, std::string_view name, int 
   const CallSite& call = *known.call;
   const Alternatives values = evaluator_.Argument(call, name, position);
   const bool absent = std::all_of(values.begin(), values.end(), [](const Alternative& value) {
-    return value.value.Is(Value::Kind::kAbsent);
+    return value.value.Is(ScriptValue::Kind::kAbsent);
   });
   if (absent) return;
   const Guards around = evaluator_.GuardsOf(call.node);
@@ -247,8 +246,7 @@ void SiteFinder::AddArgument(const KnownCall& known, std::string_view name, int 
     AddValues(values, keyword->node, around, classify, sites, variant);
     return;
   }
-  const bool by_position =
-      position >= 0 && static_cast<size_t>(position) < call.positional.size();
+  const bool by_position = position >= 0 && static_cast<size_t>(position) < call.positional.size();
   for (const Alternative& value : values) {
     const SyntaxNode* node = by_position ? call.node : value.origin;
     AddValues({value}, node == nullptr ? call.node : node, around, classify, sites, variant);

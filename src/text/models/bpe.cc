@@ -60,7 +60,7 @@ void PairTable::Insert(int32_t left, int32_t right, uint32_t rank) {
   slots_[i] = {key, rank};
 }
 
-Result<ModelPtr> BpeModel::Make(ModelJson json) {
+Result<TokenizerModelPtr> BpeModel::Make(ModelJson json) {
   if (!json.has_vocab) return Status::BadFile("", "model.vocab", "is missing or no object");
   if (!json.has_merges) return Status::BadFile("", "model.merges", "is missing");
   FATHOM_TRY(CheckDropout(json.fields));
@@ -86,7 +86,7 @@ Result<ModelPtr> BpeModel::Make(ModelJson json) {
   }
   FATHOM_TRY(model->ReadMerges(json));
   model->FindByteSymbols();
-  return ModelPtr(std::move(model));
+  return TokenizerModelPtr(std::move(model));
 }
 
 Status BpeModel::ReadMerges(const ModelJson& json) {

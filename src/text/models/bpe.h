@@ -71,9 +71,9 @@ struct MergeScratch {
   void Trim();
 };
 
-class BpeModel final : public Model {
+class BpeModel final : public TokenizerModel {
  public:
-  static Result<ModelPtr> Make(ModelJson json);
+  static Result<TokenizerModelPtr> Make(ModelJson json);
 
   Status Tokenize(std::string_view word, std::vector<int32_t>& ids) const override;
   std::optional<int32_t> TokenToId(std::string_view token) const override;

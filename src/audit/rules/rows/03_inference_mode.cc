@@ -40,15 +40,15 @@ void Find(SiteFinder& finder, Sites* sites) {
     if (std::none_of(call.paths.begin(), call.paths.end(), IsInferenceMode)) continue;
     Alternatives mode = finder.evaluator().Argument(*call.call, "mode", 0);
     for (const Alternative& value : mode) {
-      const bool given = !value.value.Is(Value::Kind::kAbsent);
+      const bool given = !value.value.Is(ScriptValue::Kind::kAbsent);
       // inference_mode()(function) and inference_mode(function) are on.
-      const bool function = value.value.Is(Value::Kind::kFunction);
+      const bool function = value.value.Is(ScriptValue::Kind::kFunction);
       const Effect effect = given && !function ? BoolEffect(value.value) : Effect::kOn;
       Site site = finder.CallSiteOf(*call.call, effect == Effect::kNone ? Effect::kOff : effect,
                                     given && !function ? ValueText(value.value, nullptr) : "True");
       site.guards.insert(site.guards.end(), value.guards.begin(), value.guards.end());
       for (const Alternative& callee : finder.evaluator().Evaluate(call.call->callee)) {
-        if (callee.value.Is(Value::Kind::kPath) && IsInferenceMode(callee.value.text)) {
+        if (callee.value.Is(ScriptValue::Kind::kPath) && IsInferenceMode(callee.value.text)) {
           site.guards.insert(site.guards.end(), callee.guards.begin(), callee.guards.end());
           break;
         }

@@ -4,7 +4,7 @@
 namespace fathom {
 namespace {
 
-Effect Asked(const Value& value) { return Inverted(BoolEffect(value)); }
+Effect Asked(const ScriptValue& value) { return Inverted(BoolEffect(value)); }
 
 bool IsConfig(const std::vector<std::string>& paths, std::string_view text) {
   return HasWord(text, "config") || (!paths.empty() && HasWord(paths[0], "onfig"));

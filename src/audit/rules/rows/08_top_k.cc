@@ -7,14 +7,14 @@
 namespace fathom {
 namespace {
 
-Effect TopKEffect(const Value& value) {
+Effect TopKEffect(const ScriptValue& value) {
   switch (value.kind) {
-    case Value::Kind::kNumber:
+    case ScriptValue::Kind::kNumber:
       return value.number > 0 ? Effect::kOn : Effect::kOff;
-    case Value::Kind::kNone:
-    case Value::Kind::kBool:
+    case ScriptValue::Kind::kNone:
+    case ScriptValue::Kind::kBool:
       return Effect::kOff;
-    case Value::Kind::kAbsent:
+    case ScriptValue::Kind::kAbsent:
       return Effect::kNone;
     default:
       return Effect::kUnknown;
@@ -22,8 +22,8 @@ Effect TopKEffect(const Value& value) {
 }
 
 // In a GenerationConfig None is the default of 50.
-Effect ConfigEffect(const Value& value) {
-  return value.Is(Value::Kind::kNone) ? Effect::kNone : TopKEffect(value);
+Effect ConfigEffect(const ScriptValue& value) {
+  return value.Is(ScriptValue::Kind::kNone) ? Effect::kNone : TopKEffect(value);
 }
 
 bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text) {
@@ -39,13 +39,13 @@ bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view 
 bool NeverSamples(Evaluator& evaluator, const CallSite& call) {
   bool said = false;
   for (const Alternative& value : evaluator.Argument(call, "do_sample", -1)) {
-    if (value.value.Is(Value::Kind::kAbsent)) continue;
+    if (value.value.Is(ScriptValue::Kind::kAbsent)) continue;
     said = true;
     if (BoolEffect(value.value) != Effect::kOff) return false;
   }
   if (said) return true;
   for (const Alternative& value : evaluator.Argument(call, "num_beams", -1)) {
-    if (value.value.Is(Value::Kind::kNumber) && value.value.number > 1) return true;
+    if (value.value.Is(ScriptValue::Kind::kNumber) && value.value.number > 1) return true;
   }
   return false;
 }
@@ -60,7 +60,7 @@ bool Generates(std::string_view task) {
 bool PipelineGenerates(Evaluator& evaluator, const KnownCall& call) {
   const auto task_generates = [&](const CallSite& made) {
     for (const Alternative& task : evaluator.Argument(made, "task", 0)) {
-      if (task.value.Is(Value::Kind::kString) && !Generates(task.value.text)) return false;
+      if (task.value.Is(ScriptValue::Kind::kString) && !Generates(task.value.text)) return false;
     }
     return true;
   };

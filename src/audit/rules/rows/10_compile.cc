@@ -26,7 +26,7 @@ void FindCalls(SiteFinder& finder, Sites* sites) {
                                     effect == Effect::kOff ? "disable=True" : "True");
       site.guards.insert(site.guards.end(), disable.guards.begin(), disable.guards.end());
       for (const Alternative& value : evaluator.Evaluate(callee)) {
-        if (direct && value.value.Is(Value::Kind::kPath) && IsCompile(value.value.text)) {
+        if (direct && value.value.Is(ScriptValue::Kind::kPath) && IsCompile(value.value.text)) {
           site.guards.insert(site.guards.end(), value.guards.begin(), value.guards.end());
           break;
         }
@@ -53,24 +53,24 @@ void FindDecorators(SiteFinder& finder, Sites* sites) {
   }
 }
 
-Effect CacheEffect(const Value& value) {
-  if (value.Is(Value::Kind::kUnknown)) return Effect::kUnknown;
-  if (!value.Is(Value::Kind::kString)) return Effect::kNone;
+Effect CacheEffect(const ScriptValue& value) {
+  if (value.Is(ScriptValue::Kind::kUnknown)) return Effect::kUnknown;
+  if (!value.Is(ScriptValue::Kind::kString)) return Effect::kNone;
   const bool compiled = HasWord(value.text, "static") || HasWord(value.text, "hybrid") ||
                         HasWord(value.text, "sliding_window");
   return compiled ? Effect::kOn : Effect::kNone;
 }
 
-Effect DisableEffect(const Value& value) {
+Effect DisableEffect(const ScriptValue& value) {
   const Effect effect = Inverted(BoolEffect(value));
   return effect == Effect::kOn ? Effect::kNone : effect;
 }
 
-Effect StaticCacheEffect(const Value& value) {
+Effect StaticCacheEffect(const ScriptValue& value) {
   return HasWord(value.text, "StaticCache()") ? Effect::kOn : Effect::kNone;
 }
 
-Effect ConfigEffect(const Value& value) {
+Effect ConfigEffect(const ScriptValue& value) {
   return HasWord(value.text, "CompileConfig()") ? Effect::kOn : Effect::kNone;
 }
 

@@ -1,4 +1,5 @@
-// The dtype of the model: torch_dtype (dtype since 4.56), .half(), .to(torch.bfloat16), quantization.
+// The dtype of the model: torch_dtype (dtype since 4.56), .half(), .to(torch.bfloat16),
+// quantization.
 #include <algorithm>
 #include <array>
 
@@ -19,13 +20,13 @@ bool IsWide(std::string_view name) {
          name == "double" || name == "FloatTensor" || name == "32";
 }
 
-Effect DtypeEffect(const Value& value) {
+Effect DtypeEffect(const ScriptValue& value) {
   switch (value.kind) {
-    case Value::Kind::kNone:
-    case Value::Kind::kAbsent:
+    case ScriptValue::Kind::kNone:
+    case ScriptValue::Kind::kAbsent:
       return Effect::kNone;
-    case Value::Kind::kString:
-    case Value::Kind::kPath: {
+    case ScriptValue::Kind::kString:
+    case ScriptValue::Kind::kPath: {
       const std::string_view last = LastComponent(value.text);
       if (IsSixteenBit(last) || IsEightBit(last) || last == "auto") return Effect::kOn;
       return IsWide(last) ? Effect::kOff : Effect::kUnknown;
@@ -36,8 +37,8 @@ Effect DtypeEffect(const Value& value) {
 }
 
 // An argument of .to(): a dtype counts, a device says nothing.
-Effect ToEffect(const Value& value) {
-  if (!value.Is(Value::Kind::kPath)) return Effect::kNone;
+Effect ToEffect(const ScriptValue& value) {
+  if (!value.Is(ScriptValue::Kind::kPath)) return Effect::kNone;
   const Effect effect = DtypeEffect(value);
   return effect == Effect::kUnknown ? Effect::kNone : effect;
 }
@@ -61,7 +62,8 @@ void SetVariants(Sites* sites, size_t first) {
 void AddQuantization(SiteFinder& finder, const KnownCall& call, const Alternatives& configs,
                      const SyntaxNode* keyword, Sites* sites) {
   for (const Alternative& config : configs) {
-    if (!config.value.Is(Value::Kind::kPath) || !config.value.text.ends_with("Config()")) continue;
+    if (!config.value.Is(ScriptValue::Kind::kPath) || !config.value.text.ends_with("Config()"))
+      continue;
     const CallSite* made =
         config.value.node == nullptr ? nullptr : finder.script().CallAt(config.value.node);
     if (made == nullptr) continue;
@@ -70,9 +72,9 @@ void AddQuantization(SiteFinder& finder, const KnownCall& call, const Alternativ
     const KnownCall known{made, Target::kOther, {config.value.text}, false};
     const size_t first = sites->size();
     const bool bits_and_bytes = HasWord(config.value.text, "BitsAndBytes");
-    for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>(
-                                          "load_in_4bit", "int4"),
-                                      {"load_in_8bit", "int8"}}) {
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>("load_in_4bit", "int4"),
+          {"load_in_8bit", "int8"}}) {
       if (!bits_and_bytes) continue;
       const size_t before = sites->size();
       finder.AddArgument(known, name, -1, BoolEffect, sites, "quantized");
@@ -101,11 +103,11 @@ void FindLoads(SiteFinder& finder, Sites* sites) {
       finder.AddArgument(call, name, -1, DtypeEffect, sites);
       finder.AddNested(call, "model_kwargs", name, DtypeEffect, sites);
     }
-    for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>(
-                                          "load_in_8bit", "int8"),
-                                      {"load_in_4bit", "int4"}}) {
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>("load_in_8bit", "int8"),
+          {"load_in_4bit", "int4"}}) {
       const size_t first = sites->size();
-      const auto effect = [](const Value& given) {
+      const auto effect = [](const ScriptValue& given) {
         const Effect plain = BoolEffect(given);
         return plain == Effect::kOff ? Effect::kNone : plain;
       };
@@ -120,8 +122,7 @@ void FindLoads(SiteFinder& finder, Sites* sites) {
     AddQuantization(finder, call, finder.evaluator().Argument(*call.call, "quantization_config"),
                     keyword == nullptr ? nullptr : keyword->node, sites);
     if (const auto* nested = call.call->Find("model_kwargs")) {
-      AddQuantization(finder, call,
-                      finder.evaluator().LookUp(nested->value, "quantization_config"),
+      AddQuantization(finder, call, finder.evaluator().LookUp(nested->value, "quantization_config"),
                       nested->node, sites);
     }
   }

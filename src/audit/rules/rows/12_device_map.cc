@@ -4,25 +4,25 @@
 namespace fathom {
 namespace {
 
-Effect MapEffect(const Value& value) {
+Effect MapEffect(const ScriptValue& value) {
   switch (value.kind) {
-    case Value::Kind::kString: {
+    case ScriptValue::Kind::kString: {
       const std::string& text = value.text;
       const bool spreads = text == "auto" || text.starts_with("balanced") || text == "sequential";
       return spreads ? Effect::kOn : Effect::kOff;
     }
-    case Value::Kind::kNone:
-    case Value::Kind::kNumber:
+    case ScriptValue::Kind::kNone:
+    case ScriptValue::Kind::kNumber:
       return Effect::kOff;
-    case Value::Kind::kAbsent:
+    case ScriptValue::Kind::kAbsent:
       return Effect::kNone;
-    case Value::Kind::kPath: {
+    case ScriptValue::Kind::kPath: {
       const std::string_view last = LastComponent(value.text);
       if (last == "infer_auto_device_map()") return Effect::kOn;
       return HasWord(value.text, "device") && !HasWord(value.text, "device_map") ? Effect::kOff
                                                                                  : Effect::kUnknown;
     }
-    case Value::Kind::kDisplay: {
+    case ScriptValue::Kind::kDisplay: {
       // A map written out: on one device where every layer goes to the same.
       std::string_view first;
       if (!value.node->Is(SyntaxKind::kDictionary)) return Effect::kUnknown;
@@ -39,14 +39,15 @@ Effect MapEffect(const Value& value) {
   }
 }
 
-Effect PlanEffect(const Value& value) {
-  if (value.Is(Value::Kind::kString)) return Effect::kOn;
-  return value.Is(Value::Kind::kNone) || value.Is(Value::Kind::kAbsent) ? Effect::kNone
-                                                                        : Effect::kUnknown;
+Effect PlanEffect(const ScriptValue& value) {
+  if (value.Is(ScriptValue::Kind::kString)) return Effect::kOn;
+  return value.Is(ScriptValue::Kind::kNone) || value.Is(ScriptValue::Kind::kAbsent)
+             ? Effect::kNone
+             : Effect::kUnknown;
 }
 
-Effect SizeEffect(const Value& value) {
-  if (!value.Is(Value::Kind::kNumber)) return BoolEffect(value);
+Effect SizeEffect(const ScriptValue& value) {
+  if (!value.Is(ScriptValue::Kind::kNumber)) return BoolEffect(value);
   return value.number > 1 ? Effect::kOn : Effect::kOff;
 }
 

@@ -6,21 +6,21 @@
 namespace fathom {
 namespace {
 
-Effect AttentionEffect(const Value& value) {
+Effect AttentionEffect(const ScriptValue& value) {
   switch (value.kind) {
-    case Value::Kind::kString:
+    case ScriptValue::Kind::kString:
       return value.text == "eager" || value.text.ends_with("|eager") ? Effect::kOff : Effect::kOn;
-    case Value::Kind::kNone:
-    case Value::Kind::kAbsent:
+    case ScriptValue::Kind::kNone:
+    case ScriptValue::Kind::kAbsent:
       return Effect::kNone;
-    case Value::Kind::kDisplay:
+    case ScriptValue::Kind::kDisplay:
       return Effect::kOn;  // one for each part of the model
     default:
       return Effect::kUnknown;
   }
 }
 
-Effect FlagEffect(const Value& value) {
+Effect FlagEffect(const ScriptValue& value) {
   const Effect effect = BoolEffect(value);
   return effect == Effect::kOff ? Effect::kNone : effect;  // False leaves the default
 }
@@ -114,8 +114,8 @@ void Find(SiteFinder& finder, Sites* sites) {
 }  // namespace
 
 const Row& row_13_attn_implementation() {
-  static const Row row = {13, "attn_implementation", "attn_implementation", "FTH013",
-                          "flash_attention_2", Find};
+  static const Row row = {13,       "attn_implementation", "attn_implementation",
+                          "FTH013", "flash_attention_2",   Find};
   return row;
 }
 
