@@ -47,6 +47,12 @@ bool Closes(char32_t code_point) {
   return kClosing.find(code_point) != std::u32string_view::npos;
 }
 
+// Punctuation that belongs to what stands behind it.
+bool Opens(char32_t code_point) {
+  constexpr std::u32string_view kOpening = U"（【《「『“‘";
+  return kOpening.find(code_point) != std::u32string_view::npos;
+}
+
 // A piece that is never broken unless it is longer than a line: a word, a wide character with the
 // closing punctuation behind it, or a run of blanks.
 struct Piece {
@@ -57,15 +63,21 @@ struct Piece {
 
 std::vector<Piece> Pieces(std::string_view text) {
   std::vector<Piece> pieces;
-  bool joins = false;  // the next narrow character goes on with the last piece
+  bool joins = false;   // the next narrow character goes on with the last piece
+  bool opened = false;  // the last character was opening punctuation
   for (size_t at = 0; at < text.size();) {
     const DecodedCodePoint next = DecodeUtf8(text, at);
     const int width = CodePointWidth(next.code_point);
     const bool blank = next.code_point == ' ';
-    const bool goes_on =
-        !pieces.empty() && (width == 0 || Closes(next.code_point)
-                                ? !pieces.back().blank
-                                : width == 1 && joins == !blank && pieces.back().blank == blank);
+    bool goes_on = false;
+    if (pieces.empty()) {
+      goes_on = false;
+    } else if (opened || width == 0 || Closes(next.code_point)) {
+      goes_on = !pieces.back().blank && !blank;
+    } else {
+      goes_on = width == 1 && joins == !blank && pieces.back().blank == blank;
+    }
+    opened = Opens(next.code_point);
     const auto size = static_cast<size_t>(next.size_bytes);
     if (goes_on) {
       Piece& last = pieces.back();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 #include "base/text_width.h"
 #include "base/utf8.h"
@@ -151,12 +152,19 @@ std::string TableToText(const Table& table, int width, bool colour) {
 }
 
 std::string EscapeMarkdown(std::string_view text) {
+  const auto is_word = [&](size_t i) {
+    return i < text.size() && (std::isalnum(static_cast<unsigned char>(text[i])) != 0);
+  };
   std::string out;
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    // Within a word an underscore is no markup: ids stay as they are.
+    const bool inside = c == '_' && i > 0 && is_word(i - 1) && is_word(i + 1);
     if (c == '\n' || c == '\r') {
       out += ' ';
     } else {
-      if (std::string_view("\\`*_[]<>|").find(c) != std::string_view::npos) out += '\\';
+      const bool markup = std::string_view("\\`*_[]<>|").find(c) != std::string_view::npos;
+      if (markup && !inside) out += '\\';
       out += c;
     }
   }

@@ -48,7 +48,8 @@ TEST(TextWidth, WrapsAtBlanksAndBetweenWideCharacters) {
   EXPECT_EQ(WrapToWidth("one two three", 8), (std::vector<std::string>{"one two", "three"}));
   EXPECT_EQ(WrapToWidth("abcdefghij", 4), (std::vector<std::string>{"abcd", "efgh", "ij"}));
   EXPECT_EQ(WrapToWidth("保留键和值", 4), (std::vector<std::string>{"保留", "键和", "值"}));
-  // No line begins with closing punctuation.
+  // No line begins with closing punctuation or ends in opening punctuation.
+  EXPECT_EQ(WrapToWidth("保留（键）", 6), (std::vector<std::string>{"保留", "（键）"}));
   EXPECT_EQ(WrapToWidth("保留，键", 4), (std::vector<std::string>{"保", "留，", "键"}));
   EXPECT_EQ(WrapToWidth("", 4), (std::vector<std::string>{""}));
   EXPECT_EQ(WrapToWidth("a  b", 10), (std::vector<std::string>{"a  b"}));
@@ -94,6 +95,7 @@ TEST(Table, MarkdownAndHtmlAreEscaped) {
   const std::string markdown = TableToMarkdown(table);
   EXPECT_NE(markdown.find(R"(a\|b \<script\>\*x\*\_y\_)"), std::string::npos) << markdown;
   EXPECT_EQ(Lines(markdown).size(), 4u);
+  EXPECT_EQ(EscapeMarkdown("use_cache _a_"), R"(use_cache \_a\_)");
   const std::string html = TableToHtml(table);
   EXPECT_EQ(html.find("<script>"), std::string::npos);
   EXPECT_NE(html.find("a|b &lt;script&gt;"), std::string::npos);
