@@ -15,8 +15,8 @@ namespace fathom {
 
 // The element type that the matrices run in; with "int8" and "int4" that of all else. "auto" is
 // transformers' order: config.dtype, else the first floating tensor of the checkpoint
-// (modeling_utils.py, _get_dtype). float64 runs as float32 with a notice. kUsage for a type that the
-// engine does not run.
+// (modeling_utils.py, _get_dtype). float64 runs as float32 with a notice. kUsage for a type that
+// the engine does not run.
 Result<DType> ResolveDType(const EngineOptions& options, const ModelConfig& config,
                            const Checkpoint& checkpoint, NoticeSink* notices);
 
