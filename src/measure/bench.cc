@@ -217,7 +217,8 @@ Status Measure(Roof& roof, const BenchOptions& options, double work_per_token,
     const double after = roof.Probe(row.roof, options.probe_ms);
     const double rate = round.tokens / round.seconds;
     rates.push_back(rate);
-    roofs.push_back((before + after) / 2);
+    // Whatever disturbs the machine only lowers a probe: the better neighbour is nearer the roof.
+    roofs.push_back(std::max(before, after));
     fractions.push_back(rate * work_per_token / (roofs.back() * unit));
     before = after;
   }

@@ -94,15 +94,19 @@ void SumPanels(const std::byte* const* panels, const std::byte* const* next, con
         if (ahead != nullptr) {
           __builtin_prefetch(ahead[p] + (ahead_line + line - begin) * 64, 0, 2);
         }
+        VF even[kVecs], odd[kVecs];
         for (size_t v = 0; v < kVecs; ++v) {
-          VF even, odd;
-          LoadLine<Element>(panels[p] + line * 64, v, &even, &odd);
-          for (size_t m = 0; m < kM; ++m) {
-            VF& sum = acc[m][p * kVecs + v];
-            sum = hn::MulAdd(Splat(xs[m]), even, sum);
-            if constexpr (ColsPerLine<Element>() == 2) {
-              sum = hn::MulAdd(Splat(xs[kM + m]), odd, sum);
-            }
+          LoadLine<Element>(panels[p] + line * 64, v, &even[v], &odd[v]);
+        }
+        // Rows outside, vectors inside: one broadcast is alive at a time, so that with 16 registers
+        // no sum is spilled.
+        for (size_t m = 0; m < kM; ++m) {
+          VF* sum = &acc[m][p * kVecs];
+          const VF x_even = Splat(xs[m]);
+          for (size_t v = 0; v < kVecs; ++v) sum[v] = hn::MulAdd(x_even, even[v], sum[v]);
+          if constexpr (ColsPerLine<Element>() == 2) {
+            const VF x_odd = Splat(xs[kM + m]);
+            for (size_t v = 0; v < kVecs; ++v) sum[v] = hn::MulAdd(x_odd, odd[v], sum[v]);
           }
         }
       }
@@ -267,11 +271,15 @@ void GemmTile(const LinearJob& job, const LinearTile& tile, const float* packed,
         panels[p] = reinterpret_cast<const std::byte*>(out);
       }
     }
-    for (size_t m = 0; m < rows; m += kTileRows) {
-      const size_t count = std::min(kTileRows, rows - m);
-      const float* x = packed + (first + m) * padded_cols + k * count;
-      SumRows<kTileRows>(count, tile.panel_count, panels, x, depth, sums + m * stride, stride,
-                         k != 0);
+    // A pass a group of panels: they stay in L1 while the rows stream past from L2.
+    for (size_t p = 0; p < tile.panel_count; p += kTilePanels) {
+      const size_t panel_count = std::min(kTilePanels, tile.panel_count - p);
+      for (size_t m = 0; m < rows; m += kTileRows) {
+        const size_t count = std::min(kTileRows, rows - m);
+        const float* x = packed + (first + m) * padded_cols + k * count;
+        SumRows<kTileRows>(count, panel_count, panels + p, x, depth,
+                           sums + m * stride + p * kPanelRows, stride, k != 0);
+      }
     }
   }
   StoreLinearTile(tile, sums, stride, first, rows);
