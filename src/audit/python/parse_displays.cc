@@ -8,7 +8,7 @@ void SyntaxParser::Elements(std::string_view close, NodeId first, NodeId sequenc
   NodeId node = first;
   while (good() && Take(",")) {
     if (Is(close)) break;
-    if (StartsComprehension()) break;
+    if (Is("for")) break;
     const NodeId next = StarNamedExpression();
     if (!good()) return;
     At(node).sibling = next;

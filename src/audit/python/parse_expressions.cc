@@ -58,6 +58,25 @@ SyntaxParser::NodeId SyntaxParser::NamedExpression() {
 // At "=" where an expression cannot be assigned to: a comparison that lacks its second "=", or no
 // more than a stray sign.
 void SyntaxParser::AssignedExpression(NodeId node) {
+  switch (At(node).kind) {
+    case Kind::kList:
+    case Kind::kTuple:
+    case Kind::kGenerator:
+    case Kind::kTrue:
+    case Kind::kFalse:
+    case Kind::kNone:
+    case Kind::kLambda:
+    case Kind::kConditional:
+    case Kind::kComparison:
+    case Kind::kLogic:
+      if (!At(node).parentheses || At(node).kind == Kind::kTuple) {
+        Fail();
+        return;
+      }
+      break;
+    default:
+      break;
+  }
   const int line = LineOf(node);
   const size_t looked_at = tokens_.size();
   const Mark mark = Begin();
@@ -115,13 +134,12 @@ bool SyntaxParser::TakeOperator(bool bitwise_only, bool* allows_not, Kind* kind)
   const std::string_view word = TextOf(token);
   if (std::find(kBinary.begin(), kBinary.end(), word) != kBinary.end()) {
     Advance();
-    if (*kind != Kind::kComparison) *kind = Kind::kOperation;
     return true;
   }
   if (bitwise_only) return false;
   if (word == "and" || word == "or") {
     Advance();
-    *kind = Kind::kOperation;
+    *kind = Kind::kLogic;
     *allows_not = true;
     return true;
   }
@@ -134,7 +152,7 @@ bool SyntaxParser::TakeOperator(bool bitwise_only, bool* allows_not, Kind* kind)
   }
   if (word == "not") Advance();
   if (word == "is") (void)Take("not");
-  *kind = Kind::kComparison;
+  if (*kind != Kind::kLogic) *kind = Kind::kComparison;
   return true;
 }
 
@@ -147,7 +165,10 @@ SyntaxParser::NodeId SyntaxParser::Operators(bool bitwise_only) {
   Kind kind = Kind::kOperation;
   NodeId node = kNoNode;
   do {
-    while (allows_not && Take("not")) plain = false;
+    while (allows_not && Take("not")) {
+      plain = false;
+      kind = Kind::kLogic;
+    }
     while (Is("-") || Is("+") || Is("~")) {
       Advance();
       plain = false;

@@ -147,10 +147,7 @@ void SyntaxParser::ExpressionStatement() {
   }
   for (std::string_view word : kAugmented) {
     if (!Is(word)) continue;
-    if (!IsSingleTarget(node)) {
-      Raise(LineOf(node),
-            fmt::format("{} is an illegal expression for augmented assignment", Describe(node)));
-    }
+    if (!IsSingleTarget(node)) return AugmentedExpression(node);
     Advance();
     Value();
     return;
@@ -164,6 +161,24 @@ void SyntaxParser::ExpressionStatement() {
     Advance();
     node = Is("yield") ? Yield() : StarExpressions();
   }
+}
+
+// At the sign of an augmented assignment to what cannot be its target.
+void SyntaxParser::AugmentedExpression(NodeId node) {
+  const int line = LineOf(node);
+  const size_t looked_at = tokens_.size();
+  const Mark mark = Begin();
+  Advance();
+  Value();
+  const bool value = good();
+  Rewind(mark);
+  if (value) {
+    Raise(line,
+          fmt::format("{} is an illegal expression for augmented assignment", Describe(node)));
+  }
+  if (!good()) return;
+  Fail();
+  furthest_ = looked_at - 1;
 }
 
 // At the colon after what is annotated.

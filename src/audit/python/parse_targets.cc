@@ -54,6 +54,7 @@ std::string_view SyntaxParser::Describe(NodeId node) {
     case Kind::kComparison:
       return "comparison";
     case Kind::kOperation:
+    case Kind::kLogic:
       return "expression";
   }
   return "expression";

@@ -159,6 +159,7 @@ bool SyntaxParser::MissingComma() {
     }
   }
   const size_t begin = disjunction_begin_;
+  const size_t next_begin = disjunction_end_;
   failed_ = false;
   position_ = disjunction_end_;
   if (!StartsExpression()) return false;
@@ -166,7 +167,11 @@ bool SyntaxParser::MissingComma() {
   (void)Expression();
   --tries_;
   if (hard_) return true;
-  const bool parsed = good() && tokens_[position_ - 1].level != 0;
+  // Where more than its first name or literal is no expression, that alone is one.
+  const PythonToken& next = tokens_[next_begin];
+  const bool alone = next.kind == TokenKind::kName || next.kind == TokenKind::kNumber ||
+                     next.kind == TokenKind::kString;
+  const bool parsed = good() ? tokens_[position_ - 1].level != 0 : alone && next.level != 0;
   failed_ = true;
   if (parsed) {
     raised_ = SyntaxError{tokens_[begin].line, "invalid syntax, perhaps a comma is missing"};
@@ -179,15 +184,21 @@ void SyntaxParser::ExplainFailure() {
   const size_t furthest = furthest_;
   const PythonToken token = tokens_[furthest];
   if (MissingComma()) return;
+  failed_ = false;
+  position_ = furthest;
+  const bool starts_expression = StartsExpression();
   failed_ = true;
+  int line = token.line;
   std::string reason = "invalid syntax";
   if (token.kind == TokenKind::kIndent) reason = "unexpected indent";
   if (token.kind == TokenKind::kDedent) reason = "unexpected unindent";
   const bool after_name = furthest > 0 && tokens_[furthest - 1].kind == TokenKind::kName;
   if (after_name && StatementWord(TextOf(tokens_[furthest - 1]))) {
     reason = fmt::format("missing parentheses in call to '{}'", TextOf(tokens_[furthest - 1]));
+    const bool is_statement = disjunction_begin_ + 1 == furthest && disjunction_end_ == furthest;
+    if (is_statement && starts_expression) line = tokens_[furthest - 1].line;
   }
-  raised_ = SyntaxError{token.line, std::move(reason)};
+  raised_ = SyntaxError{line, std::move(reason)};
 }
 
 // CPython goes on through the rest of a text that it refuses: some mistakes there are told instead.

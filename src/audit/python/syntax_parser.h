@@ -56,6 +56,7 @@ class SyntaxParser {
     kAwait,
     kComparison,
     kOperation,
+    kLogic,
   };
   // A node is an index into nodes_; nodes live as long as their statement.
   using NodeId = int32_t;
@@ -173,6 +174,7 @@ class SyntaxParser {
   bool KeywordStatement();
   void ExpressionStatement();
   void Annotation(NodeId target);
+  void AugmentedExpression(NodeId node);
   void Value();
   void Import();
   void FromImport();
