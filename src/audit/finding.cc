@@ -5,6 +5,7 @@
 #include <set>
 
 #include "audit/analysis/evaluator.h"
+#include "audit/fix/ignore_comments.h"
 
 namespace fathom {
 namespace {
@@ -202,10 +203,8 @@ std::vector<Ignore> ReadIgnores(const PythonSource& source) {
   const std::string_view text = source.text();
   for (const PythonSource::Comment& comment : source.comments()) {
     const std::string_view words = text.substr(comment.begin, comment.end - comment.begin);
-    size_t at = words.find("fathom:");
-    if (at == std::string_view::npos) continue;
-    at = words.find_first_not_of(" \t", at + 7);
-    if (at == std::string_view::npos || !words.substr(at).starts_with("ignore")) continue;
+    const std::optional<std::vector<std::string>> codes = ParseIgnoreComment(words);
+    if (!codes) continue;
     Ignore ignore;
     ignore.line = source.Line(comment.begin);
     const size_t newline = comment.begin == 0 ? std::string_view::npos
@@ -213,19 +212,7 @@ std::vector<Ignore> ReadIgnores(const PythonSource& source) {
     const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
     ignore.alone = text.substr(start, comment.begin - start).find_first_not_of(" \t") ==
                    std::string_view::npos;
-    std::string_view rest = words.substr(at + 6);
-    if (rest.starts_with('[')) {
-      std::string code;
-      for (const char c : rest.substr(1)) {
-        if (c == ',' || c == ']') {
-          if (!code.empty()) ignore.codes.push_back(code);
-          code.clear();
-          if (c == ']') break;
-        } else if (c != ' ') {
-          code += c;
-        }
-      }
-    }
+    ignore.codes = *codes;
     ignores.push_back(std::move(ignore));
   }
   return ignores;

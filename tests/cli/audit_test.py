@@ -5,6 +5,7 @@ files that are no scripts.
 
 Usage: audit_test.py FATHOM [unittest's arguments].
 """
+import ast
 import json
 import re
 import shutil
@@ -206,10 +207,40 @@ class AuditTest(CliTest):
         self.assertEqual(rules, [f"FTH{n:03}" for n in range(1, 14)])
         for result in run_["results"]:
             self.assertEqual(rules[result["ruleIndex"]], result["ruleId"])
-            region = result["locations"][0]["physicalLocation"]["region"]
-            self.assertGreaterEqual(region["endLine"], region["startLine"])
+            place = result["locations"][0]["physicalLocation"]
+            if region := place.get("region"):
+                self.assertGreaterEqual(region["endLine"], region["startLine"])
         inert = {r["ruleId"] for r in run_["results"]}
         self.assertIn("FTH001", inert)
+
+    def test_fix_changes_what_is_certain_and_nothing_else(self):
+        for name in EXPECTED:
+            if not name.endswith(".py"):
+                continue
+            before = (SCRIPTS / name).read_bytes()
+            path = self.script(before, name)
+            patch = self.succeed("audit", path, "--diff", *VERSIONS).out
+            self.assertEqual(path.read_bytes(), before)
+            self.succeed("audit", path, "--fix", *VERSIONS)
+            after = path.read_bytes()
+            self.assertEqual(patch == b"", after == before, name)
+            ast.parse(after)
+            gone = [line for line in patch.split(b"\n")[2:] if line.startswith(b"-")]
+            for line in before.split(b"\n"):
+                self.assertTrue(line in after.split(b"\n") or b"-" + line in gone, (name, line))
+            found = {f["id"]: f for f in self.audit(path)["findings"]}
+            for number in (1, 2):
+                self.assertNotEqual(found[number]["state"], "used", name)
+            self.assertEqual(self.succeed("audit", path, "--diff", *VERSIONS).out, b"", name)
+
+    def test_fix_guards_flash_attention(self):
+        path = self.script('import torch as t\nm = AutoModel.from_pretrained("x", '
+                           'attn_implementation="flash_attention_2", low_cpu_mem_usage=True)\n'
+                           'm.generate(x, use_cache=False)\n')
+        self.succeed("audit", path, "--fix", *VERSIONS)
+        self.assertEqual(path.read_text(), 'import torch as t\nm = AutoModel.from_pretrained("x", '
+                         'attn_implementation="flash_attention_2" if t.cuda.is_available() else '
+                         '"sdpa")\nm.generate(x, use_cache=True)\n')
 
     def test_syntax_error(self):
         found = self.audit(self.script("import torch\nmodel = torch.compile(model)\ndef f(:\n"))

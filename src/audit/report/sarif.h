@@ -10,6 +10,7 @@ namespace fathom {
 
 // One run over all scripts: what fails is a warning, what is idle or missing a note, a syntax error
 // an error. Ignored rows are left out.
-JsonValue AuditsToSarif(const std::vector<ScriptAudit>& audits, const AuditOptions& options);
+JsonValue AuditsToSarif(const std::vector<ScriptAudit>& audits, const AuditOptions& options,
+                        std::string_view version);
 
 }  // namespace fathom

@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "audit/audit.h"
-#include "audit/fix.h"
+#include "audit/fix/advised_edits.h"
 #include "audit/python/python_source.h"
 #include "audit/report/report.h"
 #include "audit/report/sarif.h"
@@ -90,7 +90,9 @@ Status Write(const std::vector<ScriptAudit>& audits, bool several, const AuditOp
         several ? AuditsToJson(audits, options) : AuditToJson(audits[0], options);
     return WriteOut(WriteJson(json) + "\n");
   }
-  if (format == "sarif") return WriteOut(WriteJson(AuditsToSarif(audits, options)) + "\n");
+  if (format == "sarif") {
+    return WriteOut(WriteJson(AuditsToSarif(audits, options, FATHOM_VERSION)) + "\n");
+  }
   if (format == "html") return WriteOut(AuditsToHtml(audits, options));
   std::string text;
   for (const ScriptAudit& audit : audits) {
@@ -148,9 +150,12 @@ Status Change(const AuditArguments& arguments, const std::vector<std::string>& s
     }
     const std::vector<Edit> edits = AdvisedEdits(source, audit);
     if (edits.empty()) continue;
-    if (arguments.diff) FATHOM_TRY(WriteOut(UnifiedDiff(source.raw(), edits, name)));
+    if (arguments.diff) {
+      FATHOM_ASSIGN(const std::string patch, UnifiedDiff(source.raw(), edits, name));
+      FATHOM_TRY(WriteOut(patch));
+    }
     if (!arguments.fix) continue;
-    const std::string fixed = Edited(source.raw(), edits);
+    FATHOM_ASSIGN(const std::string fixed, ApplyEdits(source.raw(), edits));
     FATHOM_ASSIGN(const PythonSource check, PythonSource::FromBytes(fixed, name));
     if (check.error()) {
       return Status::RunTime(name + ": the change would not parse; nothing was written");

@@ -1,4 +1,4 @@
-#include "audit/fix.h"
+#include "audit/fix/advised_edits.h"
 
 #include <fmt/format.h>
 
@@ -185,120 +185,11 @@ std::vector<Edit> AdvisedEdits(const PythonSource& source, const ScriptAudit& au
   for (TextEdit& edit : found) {
     if (!edits.empty() && edit.begin < last) continue;
     last = edit.end;
-    edits.push_back({static_cast<uint32_t>(source.RawOffset(static_cast<uint32_t>(edit.begin))),
-                     static_cast<uint32_t>(source.RawOffset(static_cast<uint32_t>(edit.end))),
+    edits.push_back({source.RawOffset(static_cast<uint32_t>(edit.begin)),
+                     source.RawOffset(static_cast<uint32_t>(edit.end)),
                      std::move(edit.text)});
   }
   return edits;
-}
-
-std::string Edited(std::string_view raw, const std::vector<Edit>& edits) {
-  std::string text;
-  size_t place = 0;
-  for (const Edit& edit : edits) {
-    text += raw.substr(place, edit.begin - place);
-    text += edit.text;
-    place = edit.end;
-  }
-  text += raw.substr(place);
-  return text;
-}
-
-namespace {
-
-std::vector<std::string_view> SplitLines(std::string_view text) {
-  std::vector<std::string_view> lines;
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    const size_t size = end == std::string_view::npos ? text.size() : end + 1;
-    lines.push_back(text.substr(0, size));
-    text.remove_prefix(size);
-  }
-  return lines;
-}
-
-// Whole lines of the file that one or several edits touch, and their new text.
-struct Change {
-  size_t first = 0, count = 0;  // lines of the old file, from 0
-  std::string text;
-};
-
-std::vector<Change> ChangesOf(std::string_view raw, const std::vector<std::string_view>& lines,
-                              const std::vector<Edit>& edits) {
-  std::vector<Change> changes;
-  size_t line = 0, start = 0;
-  for (size_t i = 0; i < edits.size();) {
-    while (line < lines.size() && start + lines[line].size() <= edits[i].begin) {
-      start += lines[line++].size();
-    }
-    size_t last = line, end = start;
-    size_t j = i;
-    // Up to the end of the last line touched, and whatever else touches it.
-    while (last < lines.size() && j < edits.size() && (end == start || edits[j].begin < end)) {
-      while (last < lines.size() && end < std::max(edits[j].end, edits[j].begin + 1)) {
-        end += lines[last++].size();
-      }
-      ++j;
-    }
-    if (j == i) break;
-    std::vector<Edit> inside(edits.begin() + static_cast<ptrdiff_t>(i),
-                             edits.begin() + static_cast<ptrdiff_t>(j));
-    for (Edit& edit : inside) {
-      edit.begin -= static_cast<uint32_t>(start);
-      edit.end -= static_cast<uint32_t>(start);
-    }
-    changes.push_back({line, last - line, Edited(raw.substr(start, end - start), inside)});
-    line = last;
-    start = end;
-    i = j;
-  }
-  return changes;
-}
-
-void AddLine(char sign, std::string_view line, std::string* text) {
-  *text += sign;
-  *text += line;
-  if (!line.ends_with('\n')) *text += "\n\\ No newline at end of file\n";
-}
-
-}  // namespace
-
-std::string UnifiedDiff(std::string_view raw, const std::vector<Edit>& edits,
-                        const std::string& name) {
-  if (edits.empty()) return {};
-  constexpr size_t kContext = 3;
-  const std::vector<std::string_view> lines = SplitLines(raw);
-  const std::vector<Change> changes = ChangesOf(raw, lines, edits);
-  std::string diff = fmt::format("--- a/{0}\n+++ b/{0}\n", name);
-  ptrdiff_t shift = 0;
-  for (size_t i = 0; i < changes.size();) {
-    size_t j = i + 1;
-    while (j < changes.size() &&
-           changes[j].first - (changes[j - 1].first + changes[j - 1].count) <= 2 * kContext) {
-      ++j;
-    }
-    const size_t first = changes[i].first - std::min(kContext, changes[i].first);
-    const size_t last =
-        std::min(lines.size(), changes[j - 1].first + changes[j - 1].count + kContext);
-    std::string body;
-    size_t line = first, added = 0, removed = 0;
-    for (size_t k = i; k < j; ++k) {
-      for (; line < changes[k].first; ++line) AddLine(' ', lines[line], &body);
-      for (; line < changes[k].first + changes[k].count; ++line) AddLine('-', lines[line], &body);
-      const std::vector<std::string_view> fresh = SplitLines(changes[k].text);
-      for (const std::string_view text : fresh) AddLine('+', text, &body);
-      added += fresh.size();
-      removed += changes[k].count;
-    }
-    for (; line < last; ++line) AddLine(' ', lines[line], &body);
-    const size_t new_count = last - first - removed + added;
-    const ptrdiff_t new_first = static_cast<ptrdiff_t>(first) + shift + (new_count == 0 ? 0 : 1);
-    diff += fmt::format("@@ -{},{} +{},{} @@\n", first + 1, last - first, new_first, new_count);
-    diff += body;
-    shift += static_cast<ptrdiff_t>(added) - static_cast<ptrdiff_t>(removed);
-    i = j;
-  }
-  return diff;
 }
 
 }  // namespace fathom
