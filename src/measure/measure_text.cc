@@ -116,7 +116,7 @@ std::string Head(const Measurement& measurement, Language language, int width) {
   }
   const std::string joined = fmt::format("{}", fmt::join(rows, " "));
   for (const std::string& line : WrapToWidth(joined, std::max(width - 12, 30))) {
-    text += "           " + line + "\n";
+    if (!line.empty()) text += "           " + line + "\n";
   }
   text += Say(language, "work       {} + {} tokens a round; accuracy over {} tokens; seed {}\n",
               "负载       每轮 {} + {} 个 token；精度按 {} 个 token 计算；种子 {}\n",
