@@ -67,8 +67,7 @@ class ModelLoader {
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
     FATHOM_TRY(ReadTokenizer());
     state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
-    FATHOM_ASSIGN(Graph graph, BuildGraph());
-    FATHOM_TRY(Optimize(graph, &state_->checkpoint));
+    FATHOM_ASSIGN(Graph graph, BuildGraph(&state_->checkpoint));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(Place());
@@ -87,8 +86,7 @@ class ModelLoader {
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Parse(config_json, state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_TRY(CreateTheBackend());
-    FATHOM_ASSIGN(Graph graph, BuildGraph());
-    FATHOM_TRY(Optimize(graph, nullptr));
+    FATHOM_ASSIGN(Graph graph, BuildGraph(nullptr));
     located_.resize(graph.weights.size());
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(CheckMemory());
@@ -164,8 +162,11 @@ class ModelLoader {
     return Status::Ok();
   }
 
-  Result<Graph> BuildGraph() {
+  // The rows are decided on the graph as the architecture has it; what they decide may split the
+  // head off.
+  Result<Graph> BuildGraph(const Checkpoint* checkpoint) {
     FATHOM_ASSIGN(Graph graph, state_->architecture->build_graph(state_->config, Parallel{}));
+    FATHOM_TRY(Optimize(graph, checkpoint));
     FATHOM_ASSIGN(const DType dtype,
                   ResolveDType(state_->options, state_->config, state_->checkpoint, nullptr));
     // A tied head in another format than the embedding is a weight of its own.
