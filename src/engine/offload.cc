@@ -13,6 +13,9 @@ namespace {
 
 int64_t BytesHeld(const WeightRecipe& recipe, const WeightPlan& plan) {
   if (recipe.role == WeightRole::kVector) return recipe.rows * BytesOf(DType::kF32);
+  if (plan.format != WeightFormat::kDense) {
+    return PlanPacked(plan.format, plan.dtype, recipe.rows, recipe.cols).size_bytes;
+  }
   return recipe.rows * recipe.cols * BytesOf(plan.dtype);
 }
 
