@@ -26,9 +26,7 @@ std::string Text(Language language, std::string_view key, const Arguments&... ar
 }
 
 // What stands between two sentences.
-inline std::string Gap(Language language) {
-  return language == Language::kEnglish ? " " : "";
-}
+inline std::string Gap(Language language) { return language == Language::kEnglish ? " " : ""; }
 
 // Columns that the text takes on a terminal: two for each Chinese character.
 int TextColumns(std::string_view text);

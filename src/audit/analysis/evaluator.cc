@@ -335,9 +335,9 @@ Alternatives WildcardName(const Script& script, const SyntaxNode* node, const st
                             name == "float16" || name == "float32" || name == "topk" ||
                             name == "set_float32_matmul_precision" || name == "multinomial" ||
                             name == "backends" || name == "half" || name == "softmax";
-    const bool transformers_name =
-        name.starts_with("Auto") || name.ends_with("Config") || name.ends_with("ForCausalLM") ||
-        name.ends_with("Tokenizer") || name.ends_with("Model") || name == "pipeline";
+    const bool transformers_name = name.starts_with("Auto") || name.ends_with("Config") ||
+                                   name.ends_with("ForCausalLM") || name.ends_with("Tokenizer") ||
+                                   name.ends_with("Model") || name == "pipeline";
     if ((module == "torch" && torch_name) || (module == "transformers" && transformers_name)) {
       return {Constant(Value::Kind::kPath, 0, module + "." + name, node)};
     }

@@ -90,7 +90,7 @@ class Evaluator {
 
   const Script& script_;
   int depth_ = 0;
-  int steps_ = 0;          // of the question asked from outside
+  int steps_ = 0;  // of the question asked from outside
   int64_t total_steps_ = 0;
   std::set<const void*> active_;
   std::map<const SyntaxNode*, std::vector<const CallSite*>> callers_;

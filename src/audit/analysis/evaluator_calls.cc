@@ -39,8 +39,9 @@ std::string_view CalleeName(const CallSite& call) {
 
 // Names that libraries use too: an object of unknown kind is then not ours.
 bool IsLibraryName(std::string_view name) {
-  return IsOneOf(name, {"from_pretrained", "get", "update", "items", "keys", "to", "eval", "compile",
-                        "half", "float", "__call__", "forward", "append", "save", "run", "close"});
+  return IsOneOf(
+      name, {"from_pretrained", "get", "update", "items", "keys", "to", "eval", "compile", "half",
+             "float", "__call__", "forward", "append", "save", "run", "close"});
 }
 
 // The statement's `return` expressions of a function, nested functions left out.

@@ -287,8 +287,8 @@ std::vector<const SyntaxNode*> DecoratorsOf(const SyntaxNode* function) {
 }
 
 // The default of a parameter that a command line fills: click's option, typer, fire.
-Alternatives ClickOption(const Script& script, Evaluator& evaluator,
-                                const SyntaxNode* function, std::string_view name) {
+Alternatives ClickOption(const Script& script, Evaluator& evaluator, const SyntaxNode* function,
+                         std::string_view name) {
   for (const SyntaxNode* decorator : DecoratorsOf(function)) {
     const CallSite* call = script.CallAt(Unwrap(decorator));
     if (call == nullptr || CallName(*call) != "option") continue;

@@ -86,8 +86,9 @@ Alternatives Evaluator::LookUpInner(const SyntaxNode* node, std::string_view key
       for (const SyntaxNode* child : node->children) {
         if (!child->Is(Kind::kForInClause)) continue;
         const SyntaxNode* source = Unwrap(child->Child(Field::kRight));
-        const SyntaxNode* callee =
-            source != nullptr && source->Is(Kind::kCall) ? source->Child(Field::kFunction) : nullptr;
+        const SyntaxNode* callee = source != nullptr && source->Is(Kind::kCall)
+                                       ? source->Child(Field::kFunction)
+                                       : nullptr;
         const SyntaxNode* object = callee == nullptr ? nullptr : callee->Child(Field::kObject);
         if (object != nullptr) return LookUp(object, key);
       }
@@ -138,8 +139,8 @@ Alternatives Evaluator::LookUpCall(const SyntaxNode* node, std::string_view key)
     return call->positional.empty() ? Absent(node) : LookUp(call->positional[0], key);
   }
   Alternatives all;
-  if (last == "dict" || last == "OrderedDict" || last == "SimpleNamespace" ||
-      last == "Namespace" || last == "update") {
+  if (last == "dict" || last == "OrderedDict" || last == "SimpleNamespace" || last == "Namespace" ||
+      last == "update") {
     if (const auto* keyword = call->Find(key)) {
       AddPresent(all, Evaluate(keyword->value), keyword->node, {});
       return all;
@@ -192,8 +193,8 @@ Alternatives Evaluator::LookUpParameter(const Scope* scope, const Definition& de
   for (const CallSite* caller : callers) {
     if (parameter.kind == Parameter::Kind::kDoubleStar) {
       const auto* keyword = caller->Find(key);
-      absent |= AddPresent(all, Argument(*caller, key),
-                           keyword == nullptr ? nullptr : keyword->node, {});
+      absent |=
+          AddPresent(all, Argument(*caller, key), keyword == nullptr ? nullptr : keyword->node, {});
     } else if (const auto* keyword = caller->Find(parameter.name)) {
       absent |= AddPresent(all, LookUp(keyword->value, key), nullptr, {});
     } else if (position >= 0 && static_cast<size_t>(position) < caller->positional.size()) {
@@ -259,9 +260,8 @@ Alternatives Evaluator::LookUpName(const SyntaxNode* use, const std::string& nam
       }
     }
   }
-  const bool covered = std::any_of(all.begin(), all.end(), [](const Alternative& value) {
-    return value.guards.empty();
-  });
+  const bool covered = std::any_of(all.begin(), all.end(),
+                                   [](const Alternative& value) { return value.guards.empty(); });
   if (!covered) all.push_back(Absent(use)[0]);
   return all;
 }

@@ -114,8 +114,7 @@ Guard CaseGuard(const SyntaxNode* clause, const SyntaxNode* match, Evaluator& ev
   for (const SyntaxNode* other : clause->parent->children) {
     if (!other->Is(Kind::kCase)) continue;
     if (other == clause) guard.branch = count;
-    has_default = has_default ||
-                  (!other->children.empty() && other->children[0]->text == "_");
+    has_default = has_default || (!other->children.empty() && other->children[0]->text == "_");
     ++count;
   }
   guard.branches = has_default ? count : 0;
@@ -222,9 +221,9 @@ bool IsMachineCall(std::string_view path) {
 // Functions through which a question passes: str(device), version.parse(torch.__version__).
 bool PassesThrough(std::string_view name) {
   static constexpr auto kNames = std::to_array<std::string_view>(
-      {"str", "int", "float", "bool", "tuple", "lower", "upper", "split", "startswith", "endswith",
-       "parse", "Version", "LooseVersion", "any", "all", "map", "strip", "find", "get", "next",
-       "parameters", "type", "list", "len"});
+      {"str",        "int",      "float", "bool",    "tuple",        "lower", "upper", "split",
+       "startswith", "endswith", "parse", "Version", "LooseVersion", "any",   "all",   "map",
+       "strip",      "find",     "get",   "next",    "parameters",   "type",  "list",  "len"});
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
@@ -313,9 +312,8 @@ bool IsSwitch(const SyntaxNode* name, Evaluator& evaluator) {
 
 bool IsSwitchAttribute(const SyntaxNode* node, Evaluator& evaluator) {
   const Alternatives values = evaluator.Evaluate(node);
-  return std::all_of(values.begin(), values.end(), [](const Alternative& value) {
-    return value.value.Is(Value::Kind::kBool);
-  });
+  return std::all_of(values.begin(), values.end(),
+                     [](const Alternative& value) { return value.value.Is(Value::Kind::kBool); });
 }
 
 // shared.args.cpu, opt.half: options that another module reads.
@@ -324,8 +322,8 @@ bool IsForeignOption(const SyntaxNode* node) {
   if (object == nullptr) return false;
   const SyntaxNode* attribute = object->Child(Field::kAttribute);
   const std::string_view name = attribute != nullptr ? attribute->text : object->text;
-  return (name.ends_with("args") && !name.ends_with("kwargs")) || name == "opt" ||
-         name == "opts" || name == "options" || name == "flags" || name == "FLAGS";
+  return (name.ends_with("args") && !name.ends_with("kwargs")) || name == "opt" || name == "opts" ||
+         name == "options" || name == "flags" || name == "FLAGS";
 }
 
 bool IsOptionCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) {
@@ -443,10 +441,10 @@ bool CoversFrom(const std::vector<const Guards*>& sites, size_t level) {
         branches[static_cast<size_t>(guard.branch)].push_back(site);
       }
     }
-    const bool all = !branches.empty() &&
-                     std::all_of(branches.begin(), branches.end(), [&](const auto& branch) {
-                       return !branch.empty() && CoversFrom(branch, level + 1);
-                     });
+    const bool all =
+        !branches.empty() && std::all_of(branches.begin(), branches.end(), [&](const auto& branch) {
+          return !branch.empty() && CoversFrom(branch, level + 1);
+        });
     if (all) return true;
     rest = std::move(others);
   }

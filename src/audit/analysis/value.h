@@ -24,10 +24,10 @@ using Guards = std::vector<Guard>;
 
 struct Value {
   enum class Kind : uint8_t {
-    kUnknown,   // text: the path of a name that nothing is known of ("model.generate"), or ""
-    kAbsent,    // a key that the dictionary lacks
+    kUnknown,  // text: the path of a name that nothing is known of ("model.generate"), or ""
+    kAbsent,   // a key that the dictionary lacks
     kNone,
-    kBool,      // number 0 or 1
+    kBool,  // number 0 or 1
     kNumber,
     kString,    // text
     kPath,      // text: "torch.bfloat16"; a call's result ends in "()"

@@ -44,8 +44,7 @@ std::string DevicesText(const AuditedRow& row, Language language) {
     if (!text.empty()) text += " · ";
     text += Text(language, fmt::format("device.{}", AuditDeviceName(kAuditDevices[i])));
     text += " ";
-    text += Text(language,
-                 fmt::format("word.support.{}", SupportName(row.devices[i].support)));
+    text += Text(language, fmt::format("word.support.{}", SupportName(row.devices[i].support)));
   }
   return text;
 }
@@ -112,12 +111,10 @@ void AddHere(const ScriptAudit& audit, Language language, Report* report) {
   add("here.effective", used(Support::kAvailable));
   add("here.inert", used(Support::kNoEffect));
   add("here.failing", used(Support::kUnavailable));
-  add("here.usable", [](const AuditedRow& row) {
-    return IsOpen(row) && row.here.support == Support::kAvailable;
-  });
-  add("here.pointless", [](const AuditedRow& row) {
-    return IsOpen(row) && row.here.support != Support::kAvailable;
-  });
+  add("here.usable",
+      [](const AuditedRow& row) { return IsOpen(row) && row.here.support == Support::kAvailable; });
+  add("here.pointless",
+      [](const AuditedRow& row) { return IsOpen(row) && row.here.support != Support::kAvailable; });
   add("here.unknown",
       [](const AuditedRow& row) { return row.finding.state == FindingState::kUnknown; });
 }
@@ -139,22 +136,20 @@ Report MakeReport(const ScriptAudit& audit, const AuditOptions& options) {
   const Language language = options.language;
   Report report;
   report.title = Text(language, "title", audit.script);
-  report.versions = Text(language, "about.versions", options.versions.torch.version.text,
-                         SourceText(options.versions.torch, language),
-                         options.versions.transformers.version.text,
-                         SourceText(options.versions.transformers, language));
+  report.versions =
+      Text(language, "about.versions", options.versions.torch.version.text,
+           SourceText(options.versions.torch, language), options.versions.transformers.version.text,
+           SourceText(options.versions.transformers, language));
   const std::string device =
       Text(language, fmt::format("device.{}", AuditDeviceName(options.machine.device)));
-  report.machine = Text(language,
-                        options.machine.described ? "about.machine.described"
-                                                  : "about.machine.here",
-                        options.machine.name, device);
+  report.machine =
+      Text(language, options.machine.described ? "about.machine.described" : "about.machine.here",
+           options.machine.name, device);
   if (!audit.error.empty()) report.error = Text(language, "about.error", audit.error);
-  for (const auto& [title, reach] :
-       {std::pair<std::string_view, Reach>("section.all", Reach::kAll),
-        {"section.two", Reach::kSome},
-        {"section.one", Reach::kOne},
-        {"section.none", Reach::kNone}}) {
+  for (const auto& [title, reach] : {std::pair<std::string_view, Reach>("section.all", Reach::kAll),
+                                     {"section.two", Reach::kSome},
+                                     {"section.one", Reach::kOne},
+                                     {"section.none", Reach::kNone}}) {
     report.sections.push_back(Section(audit, title, language, [reach = reach](const auto& row) {
       return ReachOf(row) == reach;
     }));

@@ -30,8 +30,8 @@ struct ReportSection {
 };
 struct Report {
   std::string title, versions, machine, error;
-  std::vector<ReportSection> sections;            // by devices, and what is usable but unused
-  std::vector<std::vector<std::string>> counts;   // a table with its heading row and total
+  std::vector<ReportSection> sections;           // by devices, and what is usable but unused
+  std::vector<std::vector<std::string>> counts;  // a table with its heading row and total
   std::string here_title;
   std::vector<std::pair<std::string, std::vector<std::string>>> here;  // heading, names
   std::vector<std::pair<std::string, std::vector<std::string>>> advice;

@@ -309,7 +309,8 @@ Site MakeSite(SiteFinder& finder, const CallSite& call, const SyntaxNode* k, Flo
       site.value = value.value.text;
       site.option = value.option;
     }
-    all_off = all_off && ((number && value.value.number <= 0) || value.value.Is(Value::Kind::kNone));
+    all_off =
+        all_off && ((number && value.value.number <= 0) || value.value.Is(Value::Kind::kNone));
   }
   if (all_off) {
     site.effect = Effect::kOff;
@@ -331,7 +332,7 @@ void FindCustomTopK(SiteFinder& finder, Sites* sites) {
     const bool function = known.IsAny({"torch.topk", "topk", "tf.math.top_k"});
     const size_t place = function ? 1 : 0;
     const auto* keyword = call.Find("k");
-    const SyntaxNode* k = keyword != nullptr ? keyword->value
+    const SyntaxNode* k = keyword != nullptr               ? keyword->value
                           : place < call.positional.size() ? call.positional[place]
                                                            : nullptr;
     Flow flow(finder);

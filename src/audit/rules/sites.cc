@@ -216,9 +216,8 @@ bool SiteFinder::IsModel(const SyntaxNode* expression) {
   return node->Is(Kind::kIdentifier) && IsModelName(node->text);
 }
 
-void SiteFinder::AddValues(const Alternatives& values, const SyntaxNode* node,
-                           const Guards& around, const Classify& classify, Sites* sites,
-                           std::string_view variant) {
+void SiteFinder::AddValues(const Alternatives& values, const SyntaxNode* node, const Guards& around,
+                           const Classify& classify, Sites* sites, std::string_view variant) {
   for (const Alternative& value : values) {
     if (value.value.Is(Value::Kind::kAbsent)) continue;
     Site site;
@@ -247,8 +246,7 @@ void SiteFinder::AddArgument(const KnownCall& known, std::string_view name, int 
     AddValues(values, keyword->node, around, classify, sites, variant);
     return;
   }
-  const bool by_position =
-      position >= 0 && static_cast<size_t>(position) < call.positional.size();
+  const bool by_position = position >= 0 && static_cast<size_t>(position) < call.positional.size();
   for (const Alternative& value : values) {
     const SyntaxNode* node = by_position ? call.node : value.origin;
     AddValues({value}, node == nullptr ? call.node : node, around, classify, sites, variant);

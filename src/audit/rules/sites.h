@@ -30,16 +30,16 @@ using Sites = std::vector<Site>;
 // What a call is to transformers or torch.
 enum class Target : uint8_t {
   kOther,
-  kModelLoad,       // X.from_pretrained, from_config
+  kModelLoad,  // X.from_pretrained, from_config
   kTokenizerLoad,
-  kProcessorLoad,   // images, audio: never a tokenizer alone
-  kConfigLoad,      // AutoConfig.from_pretrained, LlamaConfig(...)
+  kProcessorLoad,  // images, audio: never a tokenizer alone
+  kConfigLoad,     // AutoConfig.from_pretrained, LlamaConfig(...)
   kGenerationConfig,
-  kPipeline,        // pipeline(...)
-  kGenerate,        // model.generate, a pipeline's call, llm.generate
-  kForward,         // model(...)
-  kSampler,         // SamplingParams, TopKLogitsWarper: made to sample
-  kFunction         // a function of torch or another library: see path
+  kPipeline,  // pipeline(...)
+  kGenerate,  // model.generate, a pipeline's call, llm.generate
+  kForward,   // model(...)
+  kSampler,   // SamplingParams, TopKLogitsWarper: made to sample
+  kFunction   // a function of torch or another library: see path
 };
 
 struct KnownCall {
@@ -67,7 +67,8 @@ class SiteFinder {
   void AddArgument(const KnownCall& call, std::string_view name, int position,
                    const Classify& classify, Sites* sites, std::string_view variant = {});
   // Writes to an attribute: `object` gets the paths and the text of the object.
-  using IsObject = std::function<bool(const std::vector<std::string>& paths, std::string_view text)>;
+  using IsObject =
+      std::function<bool(const std::vector<std::string>& paths, std::string_view text)>;
   void AddWrites(std::string_view attribute, const IsObject& is_object, const Classify& classify,
                  Sites* sites, std::string_view variant = {});
   // The call as a whole.

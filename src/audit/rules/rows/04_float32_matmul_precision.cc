@@ -32,8 +32,9 @@ SiteFinder::IsObject Object(std::initializer_list<std::string_view> endings) {
 
 void Find(SiteFinder& finder, Sites* sites) {
   for (const KnownCall& call : finder.calls()) {
-    if (call.own || !call.IsAny({"torch.set_float32_matmul_precision",
-                                 ".set_float32_matmul_precision", "set_float32_matmul_precision"})) {
+    if (call.own ||
+        !call.IsAny({"torch.set_float32_matmul_precision", ".set_float32_matmul_precision",
+                     "set_float32_matmul_precision"})) {
       continue;
     }
     const Alternatives values = finder.evaluator().Argument(*call.call, "precision", 0);
@@ -49,9 +50,10 @@ void Find(SiteFinder& finder, Sites* sites) {
   }
   finder.AddWrites("allow_tf32", Object({"cuda.matmul", "backends.cuda.matmul"}), BoolEffect, sites,
                    "tf32");
-  finder.AddWrites("fp32_precision", Object({"cuda.matmul", "torch.backends", "mkldnn.matmul",
-                                             "mkldnn", "backends.cudnn"}),
-                   BackendPrecision, sites, "tf32");
+  finder.AddWrites(
+      "fp32_precision",
+      Object({"cuda.matmul", "torch.backends", "mkldnn.matmul", "mkldnn", "backends.cudnn"}),
+      BackendPrecision, sites, "tf32");
   const size_t first = sites->size();
   finder.AddWrites("allow_tf32", Object({"cudnn"}), BoolEffect, sites, "cudnn_tf32");
   for (size_t i = first; i < sites->size(); ++i) (*sites)[i].rank = 1;
@@ -60,8 +62,9 @@ void Find(SiteFinder& finder, Sites* sites) {
 }  // namespace
 
 const Row& row_04_float32_matmul_precision() {
-  static const Row row = {4, "float32_matmul_precision", "torch.set_float32_matmul_precision",
-                          "FTH004", "medium", Find};
+  static const Row row = {
+      4,   "float32_matmul_precision", "torch.set_float32_matmul_precision", "FTH004", "medium",
+      Find};
   return row;
 }
 

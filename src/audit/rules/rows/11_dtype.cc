@@ -1,4 +1,5 @@
-// The dtype of the model: torch_dtype (dtype since 4.56), .half(), .to(torch.bfloat16), quantization.
+// The dtype of the model: torch_dtype (dtype since 4.56), .half(), .to(torch.bfloat16),
+// quantization.
 #include <algorithm>
 #include <array>
 
@@ -70,9 +71,9 @@ void AddQuantization(SiteFinder& finder, const KnownCall& call, const Alternativ
     const KnownCall known{made, Target::kOther, {config.value.text}, false};
     const size_t first = sites->size();
     const bool bits_and_bytes = HasWord(config.value.text, "BitsAndBytes");
-    for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>(
-                                          "load_in_4bit", "int4"),
-                                      {"load_in_8bit", "int8"}}) {
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>("load_in_4bit", "int4"),
+          {"load_in_8bit", "int8"}}) {
       if (!bits_and_bytes) continue;
       const size_t before = sites->size();
       finder.AddArgument(known, name, -1, BoolEffect, sites, "quantized");
@@ -101,9 +102,9 @@ void FindLoads(SiteFinder& finder, Sites* sites) {
       finder.AddArgument(call, name, -1, DtypeEffect, sites);
       finder.AddNested(call, "model_kwargs", name, DtypeEffect, sites);
     }
-    for (const auto& [name, value] : {std::pair<std::string_view, std::string_view>(
-                                          "load_in_8bit", "int8"),
-                                      {"load_in_4bit", "int4"}}) {
+    for (const auto& [name, value] :
+         {std::pair<std::string_view, std::string_view>("load_in_8bit", "int8"),
+          {"load_in_4bit", "int4"}}) {
       const size_t first = sites->size();
       const auto effect = [](const Value& given) {
         const Effect plain = BoolEffect(given);
@@ -120,8 +121,7 @@ void FindLoads(SiteFinder& finder, Sites* sites) {
     AddQuantization(finder, call, finder.evaluator().Argument(*call.call, "quantization_config"),
                     keyword == nullptr ? nullptr : keyword->node, sites);
     if (const auto* nested = call.call->Find("model_kwargs")) {
-      AddQuantization(finder, call,
-                      finder.evaluator().LookUp(nested->value, "quantization_config"),
+      AddQuantization(finder, call, finder.evaluator().LookUp(nested->value, "quantization_config"),
                       nested->node, sites);
     }
   }

@@ -114,8 +114,8 @@ void Find(SiteFinder& finder, Sites* sites) {
 }  // namespace
 
 const Row& row_13_attn_implementation() {
-  static const Row row = {13, "attn_implementation", "attn_implementation", "FTH013",
-                          "flash_attention_2", Find};
+  static const Row row = {13,       "attn_implementation", "attn_implementation",
+                          "FTH013", "flash_attention_2",   Find};
   return row;
 }
 
