@@ -185,8 +185,7 @@ void CountRows(ScriptAudit* audit) {
       add(name + "_not_used", here && !used && !unknown);
       add(name + "_unknown", here && unknown);
     }
-    for (const Support support :
-         {Support::kAvailable, Support::kNoEffect, Support::kUnavailable}) {
+    for (const Support support : {Support::kAvailable, Support::kNoEffect, Support::kUnavailable}) {
       const bool fits = row.here.support == support;
       const std::string name = "here_" + std::string(SupportName(support));
       add(name, fits);
@@ -243,8 +242,8 @@ void Conclude(const AuditOptions& options, ScriptAudit* audit) {
     audit->conclusion = Text(language, "conclusion.error", audit->error);
     return;
   }
-  const std::string device = Text(language, fmt::format("device.{}",
-                                                        AuditDeviceName(options.machine.device)));
+  const std::string device =
+      Text(language, fmt::format("device.{}", AuditDeviceName(options.machine.device)));
   audit->conclusion =
       Text(language, "conclusion.counts", audit->Count("used"), audit->Count("total"),
            audit->Count("disabled"), audit->Count("not_used"), audit->Count("unknown"));

@@ -18,12 +18,12 @@ namespace fathom {
 
 // The machine that the report is about.
 struct AuditMachine {
-  std::string name;                       // as shown: the CPU's name, "mac-mps", a file
+  std::string name;                        // as shown: the CPU's name, "mac-mps", a file
   AuditDevice device = AuditDevice::kCpu;  // what a script would run on there
-  bool described = false;                 // by --machine, not the one at hand
-  int gpus = 0;                           // 0: none or not known
+  bool described = false;                  // by --machine, not the one at hand
+  int gpus = 0;                            // 0: none or not known
   bool knows_cpu = false;
-  bool bf16_matmul = false;               // oneDNN's bf16 path: AVX-512 BW, VL and DQ
+  bool bf16_matmul = false;  // oneDNN's bf16 path: AVX-512 BW, VL and DQ
 };
 
 // --machine: "" is the one at hand, "mac-mps", "cuda", or a file that `fathom machine` wrote.

@@ -120,17 +120,16 @@ void FillGuards(const Script& script, const std::vector<const Site*>& deciding, 
     }
   }
   std::sort(finding->guard_lines.begin(), finding->guard_lines.end());
-  finding->guard_lines.erase(
-      std::unique(finding->guard_lines.begin(), finding->guard_lines.end()),
-      finding->guard_lines.end());
+  finding->guard_lines.erase(std::unique(finding->guard_lines.begin(), finding->guard_lines.end()),
+                             finding->guard_lines.end());
 }
 
 void FillLines(const Script& script, const Site& main, const std::vector<const Site*>& deciding,
                const Sites& sites, Finding* finding) {
   const auto add = [&](const Site& site, bool with_guard) {
     const LineRange range = LinesOf(script, site, with_guard);
-    const bool inside = std::any_of(
-        finding->lines.begin(), finding->lines.end(), [&](const LineRange& known) {
+    const bool inside =
+        std::any_of(finding->lines.begin(), finding->lines.end(), [&](const LineRange& known) {
           return known.first <= range.first && range.last <= known.last;
         });
     if (!inside && finding->lines.size() < kMaxLines) finding->lines.push_back(range);
@@ -147,9 +146,8 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
   finding.row = &row;
   std::erase_if(sites, [](const Site& site) { return site.effect == Effect::kNone; });
   if (sites.empty()) return finding;
-  std::stable_sort(sites.begin(), sites.end(), [](const Site& a, const Site& b) {
-    return BeginOf(a) < BeginOf(b);
-  });
+  std::stable_sort(sites.begin(), sites.end(),
+                   [](const Site& a, const Site& b) { return BeginOf(a) < BeginOf(b); });
   const std::vector<const Site*> standing = Standing(sites);
   std::vector<const Site*> deciding;
   const std::pair<Effect, FindingState> order[] = {{Effect::kOn, FindingState::kUsed},
@@ -164,9 +162,9 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
     break;
   }
   if (deciding.empty()) return finding;
-  const Site* main = *std::min_element(
-      deciding.begin(), deciding.end(),
-      [](const Site* a, const Site* b) { return a->rank < b->rank; });
+  const Site* main =
+      *std::min_element(deciding.begin(), deciding.end(),
+                        [](const Site* a, const Site* b) { return a->rank < b->rank; });
   // Beside torch.compile, say, a static cache does not change what the guard of the first is.
   std::vector<const Site*> same_rank;
   for (const Site* site : deciding) {
@@ -194,7 +192,7 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
 
 struct Ignore {
   int line = 0;
-  bool alone = false;  // nothing but the comment on its line
+  bool alone = false;              // nothing but the comment on its line
   std::vector<std::string> codes;  // none: every row
 };
 
@@ -207,8 +205,8 @@ std::vector<Ignore> ReadIgnores(const PythonSource& source) {
     if (!codes) continue;
     Ignore ignore;
     ignore.line = source.Line(comment.begin);
-    const size_t newline = comment.begin == 0 ? std::string_view::npos
-                                              : text.rfind('\n', comment.begin - 1);
+    const size_t newline =
+        comment.begin == 0 ? std::string_view::npos : text.rfind('\n', comment.begin - 1);
     const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
     ignore.alone = text.substr(start, comment.begin - start).find_first_not_of(" \t") ==
                    std::string_view::npos;
@@ -219,9 +217,8 @@ std::vector<Ignore> ReadIgnores(const PythonSource& source) {
 }
 
 bool Ignores(const Ignore& ignore, const Finding& finding) {
-  const bool named = ignore.codes.empty() ||
-                     std::find(ignore.codes.begin(), ignore.codes.end(), finding.row->code) !=
-                         ignore.codes.end();
+  const bool named = ignore.codes.empty() || std::find(ignore.codes.begin(), ignore.codes.end(),
+                                                       finding.row->code) != ignore.codes.end();
   if (!named) return false;
   if (finding.lines.empty()) return ignore.alone;  // what is nowhere is ignored for the file
   return std::any_of(finding.lines.begin(), finding.lines.end(), [&](const LineRange& range) {
@@ -256,9 +253,8 @@ std::vector<Finding> FindRows(const PythonSource& source) {
     Sites sites;
     row->find(finder, &sites);
     Finding finding = Judge(*row, script, std::move(sites));
-    finding.ignored = std::any_of(ignores.begin(), ignores.end(), [&](const Ignore& ignore) {
-      return Ignores(ignore, finding);
-    });
+    finding.ignored = std::any_of(ignores.begin(), ignores.end(),
+                                  [&](const Ignore& ignore) { return Ignores(ignore, finding); });
     findings.push_back(std::move(finding));
   }
   return findings;

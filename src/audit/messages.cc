@@ -43,7 +43,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"fact.3.no_grad",
      "generate() runs without gradients anyway; what this adds is that views and version counters "
      "are not tracked. In a loop of one's own it also spares the graph of gradients.",
-     "generate() 本来就不记录梯度；它额外省去的是视图跟踪和版本计数。自己编写的循环中，它还省去梯度图。"},
+     "generate() "
+     "本来就不记录梯度；它额外省去的是视图跟踪和版本计数。自己编写的循环中，它还省去梯度图。"},
     {"fact.4.sixteen_bit",
      "It acts on float32 weights only, and this script loads the model in 16 bits.",
      "它只作用于 float32 权重，而该脚本以 16 位加载模型。"},
@@ -66,8 +67,10 @@ constexpr auto kMessages = std::to_array<Message>({
     {"fact.5.config",
      "generate() reads generation_config.use_cache, not the model's config: this changes nothing "
      "there.",
-     "generate() 读取的是 generation_config.use_cache，而不是模型的 config：这里的设置对它没有作用。"},
-    {"fact.5.default", "Keys and values are kept from step to step. It is the default of generate().",
+     "generate() 读取的是 generation_config.use_cache，而不是模型的 "
+     "config：这里的设置对它没有作用。"},
+    {"fact.5.default",
+     "Keys and values are kept from step to step. It is the default of generate().",
      "逐步保留键和值。这是 generate() 的默认行为。"},
     {"fact.6.default",
      "False is the default. True makes transformers materialize the attention weights, which only "
@@ -88,14 +91,15 @@ constexpr auto kMessages = std::to_array<Message>({
     {"fact.10.auto_device",
      "generate() compiles by itself for a static cache only on CUDA and some accelerators: here "
      "the cache is made and nothing is compiled, without a word about it.",
-     "只有在 CUDA 和部分加速器上，generate() 才会因静态缓存自动编译：在这里只会创建缓存，不会编译，也不会提示。"},
+     "只有在 CUDA 和部分加速器上，generate() "
+     "才会因静态缓存自动编译：在这里只会创建缓存，不会编译，也不会提示。"},
     {"fact.10.auto_cuda",
      "With a static cache generate() compiles the decoding step by itself; the prompt stays eager.",
      "使用静态缓存时，generate() 会自动编译解码步骤；提示词部分仍以 eager 方式执行。"},
     {"fact.10.absent", "torch.compile came with torch 2.0.", "torch.compile 自 torch 2.0 起才有。"},
-    {"fact.10.mps_before", "torch compiles for MPS from 2.10 on.", "torch 自 2.10 起才能为 MPS 编译。"},
-    {"fact.10.mps",
-     "torch compiles for MPS; generate()'s own compilation still leaves MPS out.",
+    {"fact.10.mps_before", "torch compiles for MPS from 2.10 on.",
+     "torch 自 2.10 起才能为 MPS 编译。"},
+    {"fact.10.mps", "torch compiles for MPS; generate()'s own compilation still leaves MPS out.",
      "torch 可以为 MPS 编译；generate() 的自动编译仍不包含 MPS。"},
     {"fact.10.cpu", "It compiles C++ for the CPU; the first call takes long.",
      "它会为 CPU 编译 C++ 代码；首次调用耗时很长。"},
@@ -104,7 +108,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"fact.11.load_in_gone",
      "from_pretrained has no load_in_8bit or load_in_4bit any more: it hands them to the model, "
      "which raises TypeError.",
-     "from_pretrained 不再有 load_in_8bit 和 load_in_4bit 参数：它会把它们传给模型，从而引发 TypeError。"},
+     "from_pretrained 不再有 load_in_8bit 和 load_in_4bit 参数：它会把它们传给模型，从而引发 "
+     "TypeError。"},
     {"fact.11.bits_cuda", "bitsandbytes needs a device that it supports; it came for CUDA.",
      "bitsandbytes 需要它所支持的设备；它最初面向 CUDA。"},
     {"fact.11.bits", "The weights are quantized by bitsandbytes while they are loaded.",
@@ -120,28 +125,32 @@ constexpr auto kMessages = std::to_array<Message>({
     {"fact.11.cpu_float16",
      "Half the memory. On a CPU float16 decodes fast but was measured at 0.27x of float32 in the "
      "prompt: bfloat16 is the better half.",
-     "内存减半。在 CPU 上 float16 解码很快，但处理提示词的速度实测仅为 float32 的 0.27 倍：bfloat16 更合适。"},
+     "内存减半。在 CPU 上 float16 解码很快，但处理提示词的速度实测仅为 float32 的 0.27 "
+     "倍：bfloat16 更合适。"},
     {"fact.11.cpu",
      "Half the memory and half the bytes to read for each token; how fast the products are "
      "depends on the CPU's units for it.",
      "内存减半，每个词元读取的字节也减半；矩阵乘的速度取决于 CPU 的相应单元。"},
     {"fact.11.mps", "Half the memory and half the bytes to read for each token.",
      "内存减半，每个词元读取的字节也减半。"},
-    {"fact.11.cuda", "Half the memory, half the bytes to read for each token, and the tensor cores.",
+    {"fact.11.cuda",
+     "Half the memory, half the bytes to read for each token, and the tensor cores.",
      "内存减半，每个词元读取的字节减半，并能使用张量核心。"},
     {"fact.12.cpu", "There is one device to place the layers on.", "只有一个设备可以放置各层。"},
     {"fact.12.mps", "There is one device to place the layers on.", "只有一个设备可以放置各层。"},
     {"fact.12.cuda",
      "Layers are spread over the GPUs; what does not fit goes to the CPU and then to disk. With "
      "one GPU that holds the model nothing changes.",
-     "各层分布到多块 GPU 上；放不下的部分先放到 CPU，再放到磁盘。若一块 GPU 放得下整个模型，则没有变化。"},
+     "各层分布到多块 GPU 上；放不下的部分先放到 CPU，再放到磁盘。若一块 GPU "
+     "放得下整个模型，则没有变化。"},
     {"fact.13.better_gone", "to_bettertransformer is gone; sdpa, the default, took its place.",
      "to_bettertransformer 已被移除；默认的 sdpa 取而代之。"},
     {"fact.13.better", "It replaces attention by torch's fused kernels.",
      "它用 torch 的融合内核替换注意力计算。"},
     {"fact.13.switch_cuda_only", "The switch chooses among CUDA's kernels.",
      "该开关在 CUDA 的内核之间做选择。"},
-    {"fact.13.switch_default", "sdpa may use its flash kernels by default; the switch says it again.",
+    {"fact.13.switch_default",
+     "sdpa may use its flash kernels by default; the switch says it again.",
      "sdpa 默认就可以使用 flash 内核；该开关只是重申。"},
     {"fact.13.sdpa", "sdpa is the default where the model has it, and it reaches flash kernels.",
      "只要模型支持，sdpa 就是默认实现，并且会用到 flash 内核。"},
@@ -170,7 +179,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"remedy.drop", "It can be deleted: with these versions it changes nothing on this machine.",
      "可以删除：在这些版本下，它在本机上没有任何作用。"},
     {"remedy.guard", "Let it run only on the devices that have it.", "只在支持它的设备上执行。"},
-    {"remedy.enable", "Delete the line, or give it the value that turns {0} on, unless it is needed.",
+    {"remedy.enable",
+     "Delete the line, or give it the value that turns {0} on, unless it is needed.",
      "若无必要，请删除该行，或改为启用 {0} 的值。"},
     {"remedy.unknown", "Write the value out, or look at what the expression gives when it runs.",
      "请写出具体的值，或在运行时查看该表达式的结果。"},
@@ -186,7 +196,8 @@ constexpr auto kMessages = std::to_array<Message>({
      "配合静态缓存使用 model.forward = torch.compile(model.forward)。"},
     {"remedy.11.dtype", "from_pretrained(..., dtype=torch.bfloat16); compare the answers.",
      "from_pretrained(..., dtype=torch.bfloat16)；请对比生成结果。"},
-    {"remedy.11.torch_dtype", "from_pretrained(..., torch_dtype=torch.bfloat16); compare the answers.",
+    {"remedy.11.torch_dtype",
+     "from_pretrained(..., torch_dtype=torch.bfloat16); compare the answers.",
      "from_pretrained(..., torch_dtype=torch.bfloat16)；请对比生成结果。"},
     {"remedy.11.bits",
      "quantization_config=BitsAndBytesConfig(load_in_8bit=True) says the same today.",
@@ -226,7 +237,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"quoted.10",
      "decode 1.29x, prefill 1.16x, first call 52 s (project reference run: static cache, 135 M "
      "parameters, a 2-core CPU)",
-     "解码 1.29 倍，预填充 1.16 倍，首次调用 52 秒（项目参考测量：静态缓存，1.35 亿参数，双核 CPU）"},
+     "解码 1.29 倍，预填充 1.16 倍，首次调用 52 秒（项目参考测量：静态缓存，1.35 亿参数，双核 "
+     "CPU）"},
     {"quoted.11",
      "bfloat16: decode 2.3x, prefill 2.5x; float16: decode 2.5x, prefill 0.27x (project reference "
      "run: 135 M parameters, a 2-core CPU)",
@@ -244,7 +256,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"advice.unavailable", "{0} (line {1}) fails here. {2}", "{0}（第 {1} 行）在此会失败。{2}"},
     {"advice.guarded", "{0} (line {1}) stands under a condition; see that it keeps it away. {2}",
      "{0}（第 {1} 行）位于条件之下，请确认该条件会跳过它。{2}"},
-    {"advice.inert", "{0} (line {1}) changes nothing here. {2}", "{0}（第 {1} 行）在此没有作用。{2}"},
+    {"advice.inert", "{0} (line {1}) changes nothing here. {2}",
+     "{0}（第 {1} 行）在此没有作用。{2}"},
     {"advice.disabled", "{0} is turned off (line {1}, {2}): keep that only where it is needed.",
      "{0} 被关闭（第 {1} 行，{2}）：仅在确有需要时保留。"},
     {"advice.unknown", "{0} (line {1}) hangs on {2}: see what it is when the script runs.",
@@ -265,17 +278,21 @@ constexpr auto kMessages = std::to_array<Message>({
     {"advice.13.cpu", "sdpa is the default already.", "默认已经是 sdpa。"},
     {"advice.13.mps", "sdpa is the default already.", "默认已经是 sdpa。"},
     {"advice.13.cuda",
-     "attn_implementation=\"flash_attention_2\" with the flash-attn package, for long prompts; sdpa "
+     "attn_implementation=\"flash_attention_2\" with the flash-attn package, for long prompts; "
+     "sdpa "
      "is the default.",
-     "处理长提示词时，可安装 flash-attn 并使用 attn_implementation=\"flash_attention_2\"；默认为 sdpa。"},
+     "处理长提示词时，可安装 flash-attn 并使用 attn_implementation=\"flash_attention_2\"；默认为 "
+     "sdpa。"},
     {"advice.4.cpu", "With float32 weights, torch.set_float32_matmul_precision(\"medium\").",
      "若权重为 float32，可调用 torch.set_float32_matmul_precision(\"medium\")。"},
     {"advice.4.mps", "Nothing: MPS does not look at this setting.", "无：MPS 不读取该设置。"},
-    {"advice.4.cuda", "With float32 weights, torch.set_float32_matmul_precision(\"high\") uses TF32.",
+    {"advice.4.cuda",
+     "With float32 weights, torch.set_float32_matmul_precision(\"high\") uses TF32.",
      "若权重为 float32，torch.set_float32_matmul_precision(\"high\") 会使用 TF32。"},
     {"advice.12.cpu", "Nothing: there is one device.", "无：只有一个设备。"},
     {"advice.12.mps", "Nothing: there is one device.", "无：只有一个设备。"},
-    {"advice.12.cuda", "device_map=\"auto\" where there are several GPUs, or the model exceeds one.",
+    {"advice.12.cuda",
+     "device_map=\"auto\" where there are several GPUs, or the model exceeds one.",
      "若有多块 GPU，或一块放不下模型，可使用 device_map=\"auto\"。"},
 
     // --- the page of each code
@@ -310,8 +327,7 @@ constexpr auto kMessages = std::to_array<Message>({
     {"page.7",
      "output_hidden_states: False keeps the output of every layer from being held and returned.",
      "output_hidden_states：设为 False 可避免保留并返回每一层的输出。"},
-    {"page.8",
-     "top_k: sampling looks at the k best tokens only.",
+    {"page.8", "top_k: sampling looks at the k best tokens only.",
      "top_k：抽样时只考虑最优的 k 个词元。"},
     {"page.9",
      "torch.backends.cudnn.benchmark: cuDNN tries its convolution algorithms and keeps the "
@@ -345,7 +361,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"conclusion.here",
      "On {0}, {1} of those used have an effect, {2} change nothing and {3} cannot run; {4} more "
      "could be used.",
-     "在 {0} 上，已使用的优化中有 {1} 项起作用，{2} 项没有作用，{3} 项无法运行；另有 {4} 项可以启用。"},
+     "在 {0} 上，已使用的优化中有 {1} 项起作用，{2} 项没有作用，{3} 项无法运行；另有 {4} "
+     "项可以启用。"},
     {"conclusion.measure", "`fathom measure` tells what each one is worth on this machine.",
      "`fathom measure` 可以测出每一项在本机上的实际收益。"},
     {"conclusion.error", "Nothing can be concluded: {0}.", "无法得出结论：{0}。"},

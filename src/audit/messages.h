@@ -22,8 +22,6 @@ std::string Text(Language language, std::string_view key, const Arguments&... ar
 }
 
 // What stands between two sentences.
-inline std::string Gap(Language language) {
-  return language == Language::kEnglish ? " " : "";
-}
+inline std::string Gap(Language language) { return language == Language::kEnglish ? " " : ""; }
 
 }  // namespace fathom

@@ -138,7 +138,7 @@ TEST(CpuKernelTable, IntegerProductsOfIntegersAreExact) {
         fill(wanted.call());
         fill(found.call());
         record.reference(wanted.call());
-        RunRow(row, found.call(), 2);
+        RunRow(row, found.call(), 2, 0);
         for (size_t o = 0; o < wanted.outputs().size(); ++o) {
           const Tensor& y = wanted.outputs()[o].tensor;
           std::vector<float> bounds(static_cast<size_t>(y.shape.elements()));
@@ -176,7 +176,7 @@ TEST(CpuKernelTable, IntegerProductsKeepNaN) {
       OpTestData data(GetOp("linear"), test,
                       {.weight_format = *row.weight_format, .weight_dtype = *row.weight_dtype});
       data.call().inputs[0].tensor.row<float>(1)[100] = value;
-      RunRow(row, data.call(), 1);
+      RunRow(row, data.call(), 1, 0);
       const Tensor& y = data.outputs()[0].tensor;
       for (int64_t o = 0; o < 20; ++o) {
         EXPECT_TRUE(std::isfinite(y.row<float>(0)[o])) << row.name;

@@ -286,8 +286,8 @@ class HostileAuditTest(CliTest):
 
     def test_deep(self):
         deep = 100000
-        for text in (b"x = " + b"(" * deep + b")" * deep, b"x = " + b"[" * deep, b"x = " + b"-" * deep
-                     + b"1", b"x = a" + b".b" * deep, b"x = a" + b"()" * deep,
+        for text in (b"x = " + b"(" * deep + b")" * deep, b"x = " + b"[" * deep,
+                     b"x = " + b"-" * deep + b"1", b"x = a" + b".b" * deep, b"x = a" + b"()" * deep,
                      b"x = " + b"a if b else " * deep + b"c", b"x = " + b"not " * deep + b"y"):
             self.audit(text + b"\n", seconds=3)
 

@@ -95,8 +95,8 @@ std::vector<Parameter> ParametersOf(const SyntaxNode* function) {
     }
     if (name == nullptr) continue;
     if (name->Is(Kind::kListSplatPattern) || name->Is(Kind::kDictionarySplatPattern)) {
-      parameter.kind = name->Is(Kind::kListSplatPattern) ? Parameter::Kind::kStar
-                                                         : Parameter::Kind::kDoubleStar;
+      parameter.kind =
+          name->Is(Kind::kListSplatPattern) ? Parameter::Kind::kStar : Parameter::Kind::kDoubleStar;
       name = name->children.empty() ? nullptr : name->children[0];
     }
     if (name == nullptr || !name->Is(Kind::kIdentifier)) continue;
@@ -284,8 +284,8 @@ void Script::VisitAssignment(const SyntaxNode& node) {
     if (name.empty()) return;
     Definition definition;
     const SyntaxNode* op = node.Child(Field::kOperator);
-    definition.kind = op != nullptr && op->text == "|=" ? Definition::Kind::kUpdate
-                                                        : Definition::Kind::kOpaque;
+    definition.kind =
+        op != nullptr && op->text == "|=" ? Definition::Kind::kUpdate : Definition::Kind::kOpaque;
     definition.node = statement;
     definition.value = right;
     Define(scopes_of_[node.index], name, std::move(definition));

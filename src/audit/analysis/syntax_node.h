@@ -141,8 +141,8 @@ struct SyntaxNode {
   SyntaxField field = SyntaxField::kNone;  // the role in the parent
   bool dead = false;                       // never runs (set by MarkDeadCode)
   uint16_t depth = 0;
-  uint32_t begin = 0, end = 0;            // bytes of PythonSource::text()
-  uint32_t index = 0;                      // place in the tree, in order of begin
+  uint32_t begin = 0, end = 0;  // bytes of PythonSource::text()
+  uint32_t index = 0;           // place in the tree, in order of begin
   const SyntaxNode* parent = nullptr;
   std::vector<SyntaxNode*> children;
   std::string_view text;

@@ -86,8 +86,8 @@ constexpr auto kFacts = std::to_array<Fact>({
 
 bool Holds(const Fact& fact, const Versions& versions) {
   if (fact.library == Library::kAny) return true;
-  const Version& version = fact.library == Library::kTorch ? versions.torch.version
-                                                           : versions.transformers.version;
+  const Version& version =
+      fact.library == Library::kTorch ? versions.torch.version : versions.transformers.version;
   const int number = version.major * 100 + version.minor;
   return number >= fact.from && (fact.until == 0 || number < fact.until);
 }

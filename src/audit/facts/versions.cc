@@ -102,9 +102,9 @@ Result<Version> ParseVersion(std::string_view text, std::string_view option) {
   const bool dot = major.ec == std::errc() && major.ptr != end && *major.ptr == '.';
   const auto minor =
       dot ? std::from_chars(major.ptr + 1, end, version.minor) : std::from_chars_result{end, {}};
-  const bool ends = dot && minor.ec == std::errc() &&
-                    (minor.ptr == end || std::string_view(".+-abrcd").find(*minor.ptr) !=
-                                             std::string_view::npos);
+  const bool ends =
+      dot && minor.ec == std::errc() &&
+      (minor.ptr == end || std::string_view(".+-abrcd").find(*minor.ptr) != std::string_view::npos);
   if (!ends || version.major < 0 || version.minor < 0 || version.major > 1000) {
     return Status::Usage(std::string(option), "\"" + std::string(text) + "\" is no version",
                          "write it as 2.15 or 5.23.0");

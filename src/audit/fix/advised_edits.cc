@@ -65,8 +65,8 @@ std::optional<TextEdit> DeleteStatement(std::string_view text, const SyntaxNode&
   size_t begin = statement->begin, end = statement->end;
   while (begin > 0 && IsBlank(text[begin - 1])) --begin;
   while (end < text.size() && IsBlank(text[end])) ++end;
-  const bool whole = (begin == 0 || text[begin - 1] == '\n') &&
-                     (end == text.size() || text[end] == '\n');
+  const bool whole =
+      (begin == 0 || text[begin - 1] == '\n') && (end == text.size() || text[end] == '\n');
   if (!whole) return TextEdit{statement->begin, statement->end, "pass"};
   return TextEdit{begin, std::min(text.size(), end + 1), ""};
 }
@@ -186,8 +186,7 @@ std::vector<Edit> AdvisedEdits(const PythonSource& source, const ScriptAudit& au
     if (!edits.empty() && edit.begin < last) continue;
     last = edit.end;
     edits.push_back({source.RawOffset(static_cast<uint32_t>(edit.begin)),
-                     source.RawOffset(static_cast<uint32_t>(edit.end)),
-                     std::move(edit.text)});
+                     source.RawOffset(static_cast<uint32_t>(edit.end)), std::move(edit.text)});
   }
   return edits;
 }

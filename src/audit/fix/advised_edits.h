@@ -2,7 +2,8 @@
 //
 //   rows 1, 2, 9   what no device heeds any more is deleted
 //   row 5          use_cache=False becomes True
-//   row 13         flash_attention_2 is asked for only where CUDA is; older spellings become today's
+//   row 13         flash_attention_2 is asked for only where CUDA is; older spellings become
+//   today's
 //
 // What is a trade (dtype, compile, top_k ...) is the user's to decide and never changed.
 #pragma once

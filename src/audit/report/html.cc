@@ -7,20 +7,22 @@ namespace fathom {
 namespace {
 
 constexpr std::string_view kStyle = R"(
-:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--page:#fff;--card:#f4f6f9;--line:#d6dce4;
---yes:#1b7f4b;--none:#8a6d00;--no:#b3261e;--open:#7a8494}
+:root{color-scheme:light dark;--ink:#1c2430;--soft:#5b6675;--page:#fff;--card:#f4f6f9;
+--line:#d6dce4;--yes:#1b7f4b;--none:#8a6d00;--no:#b3261e;--open:#7a8494}
 @media (prefers-color-scheme:dark){:root{--ink:#e6eaf0;--soft:#9aa6b5;--page:#12161c;--card:#1b212a;
 --line:#333d4a;--yes:#4fc78a;--none:#d9b343;--no:#ff8a80;--open:#8b96a5}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:60rem;padding:1rem;font:16px/1.5 system-ui,
 "Noto Sans CJK SC","Microsoft YaHei",sans-serif;color:var(--ink);background:var(--page)}
 h1{font-size:1.6rem;overflow-wrap:anywhere}h2{margin-top:2rem;border-bottom:1px solid var(--line)}
 p.about{color:var(--soft);margin:.2rem 0}p.error{color:var(--no);font-weight:600}
-article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;padding:.6rem .9rem;
-margin:.7rem 0;break-inside:avoid}article h3{margin:.1rem 0;font-size:1.05rem;overflow-wrap:anywhere}
+article{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
+padding:.6rem .9rem;margin:.7rem 0;break-inside:avoid}article h3{margin:.1rem 0;
+font-size:1.05rem;overflow-wrap:anywhere}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.15rem .9rem;margin:.3rem 0}
 dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
-pre{overflow-x:auto;margin:.4rem 0;padding:.5rem;background:var(--page);border:1px solid var(--line);
-border-radius:.3rem;font-size:.85rem}table{border-collapse:collapse;width:100%}
+pre{overflow-x:auto;margin:.4rem 0;padding:.5rem;background:var(--page);
+border:1px solid var(--line);border-radius:.3rem;
+font-size:.85rem}table{border-collapse:collapse;width:100%}
 th,td{border:1px solid var(--line);padding:.3rem .6rem;text-align:right}
 th:first-child,td:first-child{text-align:left}tr:last-child td{font-weight:600}
 .chart{width:100%;height:auto;margin:.6rem 0}.chart text{fill:var(--ink);font-size:12px}

@@ -22,8 +22,7 @@ std::optional<SarifLevel> LevelOf(const AuditedRow& row) {
   return note ? std::optional(SarifLevel::kNote) : std::nullopt;
 }
 
-void AddFindings(const ScriptAudit& audit, Language language,
-                 std::vector<SarifFinding>* findings) {
+void AddFindings(const ScriptAudit& audit, Language language, std::vector<SarifFinding>* findings) {
   if (!audit.error.empty()) {
     const int line = audit.error_line;
     findings->push_back({"", SarifLevel::kError, audit.error, audit.script, line, line});

@@ -10,9 +10,9 @@ namespace fathom {
 
 struct Row {
   int number = 0;
-  std::string_view id;    // as on the command line: "cudnn_benchmark"
-  std::string_view name;  // as a script spells it: "torch.backends.cudnn.benchmark"
-  std::string_view code;  // "FTH009"
+  std::string_view id;       // as on the command line: "cudnn_benchmark"
+  std::string_view name;     // as a script spells it: "torch.backends.cudnn.benchmark"
+  std::string_view code;     // "FTH009"
   std::string_view variant;  // which facts tell of it where it is not written
   void (*find)(SiteFinder& finder, Sites* sites);
 };

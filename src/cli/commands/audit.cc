@@ -47,8 +47,8 @@ bool IsSkippedFolder(const fs::path& path) {
 // The scripts below a folder, by name; hidden folders and installed packages are left out.
 Status AddFolder(const std::string& folder, std::vector<std::string>* scripts) {
   std::error_code error;
-  fs::recursive_directory_iterator entries(
-      folder, fs::directory_options::skip_permission_denied, error);
+  fs::recursive_directory_iterator entries(folder, fs::directory_options::skip_permission_denied,
+                                           error);
   std::vector<std::string> found;
   for (; !error && entries != fs::recursive_directory_iterator(); entries.increment(error)) {
     std::error_code kind;
@@ -74,7 +74,7 @@ Status AddFolder(const std::string& folder, std::vector<std::string>* scripts) {
 
 Result<AuditOptions> ReadOptions(const AuditArguments& arguments) {
   AuditOptions options;
-  options.language = arguments.language.empty() ? LocaleLanguage()
+  options.language = arguments.language.empty()   ? LocaleLanguage()
                      : arguments.language == "zh" ? Language::kChinese
                                                   : Language::kEnglish;
   FATHOM_ASSIGN(options.versions,
@@ -113,9 +113,9 @@ Status CheckFailOn(const std::vector<ScriptAudit>& audits,
       if (rows.empty()) continue;
       std::string list;
       for (const std::string& row : rows) list += (list.empty() ? "" : ", ") + row;
-      return Status::RunTime(fmt::format("{}: {} is met by {}", audit.script,
-                                         "--fail-on " + name, list),
-                             "# fathom: ignore[CODE] spares a line");
+      return Status::RunTime(
+          fmt::format("{}: {} is met by {}", audit.script, "--fail-on " + name, list),
+          "# fathom: ignore[CODE] spares a line");
     }
   }
   return Status::Ok();

@@ -28,7 +28,7 @@ if HAS_FLASH:
     kwargs["attn_implementation"] = "flash_attention_2"
 else:
     kwargs["attn_implementation"] = "sdpa"
-dtype_name = "dtype" if version.parse(transformers.__version__) >= version.parse("4.56") else "torch_dtype"
+new_name = version.parse(transformers.__version__) >= version.parse("4.56")
 kwargs.update(torch_dtype=torch.float16)
 
 model = transformers.AutoModelForCausalLM.from_pretrained("gpt2", **kwargs)

@@ -24,7 +24,7 @@ void Find(SiteFinder& finder, Sites* sites) {
 }  // namespace
 
 const Row& row_09_cudnn_benchmark() {
-  static const Row row = {9, "cudnn_benchmark", "torch.backends.cudnn.benchmark", "FTH009", "",
+  static const Row row = {9,   "cudnn_benchmark", "torch.backends.cudnn.benchmark", "FTH009", "",
                           Find};
   return row;
 }
