@@ -10,7 +10,6 @@
 
 #include "base/cache_file.h"
 #include "cli/terminal.h"
-#include "base/cache_file.h"
 
 namespace fathom {
 namespace {

@@ -15,7 +15,8 @@ constexpr int kMaxSteps = 3000;              // of one question
 constexpr int64_t kMaxTotalSteps = 4000000;  // of a file
 constexpr size_t kMaxAlternatives = 24;
 
-Alternative Constant(ScriptValue::Kind kind, double number, std::string text, const SyntaxNode* origin) {
+Alternative Constant(ScriptValue::Kind kind, double number, std::string text,
+                     const SyntaxNode* origin) {
   Alternative alternative;
   alternative.value.kind = kind;
   alternative.value.number = number;
@@ -335,9 +336,9 @@ Alternatives WildcardName(const Script& script, const SyntaxNode* node, const st
                             name == "float16" || name == "float32" || name == "topk" ||
                             name == "set_float32_matmul_precision" || name == "multinomial" ||
                             name == "backends" || name == "half" || name == "softmax";
-    const bool transformers_name = name.starts_with("Auto") || name.ends_with("Config") ||
-                                   name.ends_with("ForCausalLM") || name.ends_with("PythonTokenizer") ||
-                                   name.ends_with("Model") || name == "pipeline";
+    const bool transformers_name =
+        name.starts_with("Auto") || name.ends_with("Config") || name.ends_with("ForCausalLM") ||
+        name.ends_with("PythonTokenizer") || name.ends_with("Model") || name == "pipeline";
     if ((module == "torch" && torch_name) || (module == "transformers" && transformers_name)) {
       return {Constant(ScriptValue::Kind::kPath, 0, module + "." + name, node)};
     }
@@ -474,7 +475,8 @@ Alternatives Evaluator::AnnotationInstance(const SyntaxNode* annotation) {
 std::vector<std::string> Evaluator::Paths(const SyntaxNode* expression) {
   std::vector<std::string> paths;
   for (const Alternative& value : Evaluate(expression)) {
-    if (!value.value.Is(ScriptValue::Kind::kPath) && !value.value.Is(ScriptValue::Kind::kUnknown)) continue;
+    if (!value.value.Is(ScriptValue::Kind::kPath) && !value.value.Is(ScriptValue::Kind::kUnknown))
+      continue;
     const std::string& text = value.value.text;
     if (!text.empty() && std::find(paths.begin(), paths.end(), text) == paths.end()) {
       paths.push_back(text);

@@ -312,8 +312,9 @@ bool IsSwitch(const SyntaxNode* name, Evaluator& evaluator) {
 
 bool IsSwitchAttribute(const SyntaxNode* node, Evaluator& evaluator) {
   const Alternatives values = evaluator.Evaluate(node);
-  return std::all_of(values.begin(), values.end(),
-                     [](const Alternative& value) { return value.value.Is(ScriptValue::Kind::kBool); });
+  return std::all_of(values.begin(), values.end(), [](const Alternative& value) {
+    return value.value.Is(ScriptValue::Kind::kBool);
+  });
 }
 
 // shared.args.cpu, opt.half: options that another module reads.

@@ -309,8 +309,8 @@ Site MakeSite(SiteFinder& finder, const CallSite& call, const SyntaxNode* k, Flo
       site.value = value.value.text;
       site.option = value.option;
     }
-    all_off =
-        all_off && ((number && value.value.number <= 0) || value.value.Is(ScriptValue::Kind::kNone));
+    all_off = all_off &&
+              ((number && value.value.number <= 0) || value.value.Is(ScriptValue::Kind::kNone));
   }
   if (all_off) {
     site.effect = Effect::kOff;

@@ -180,6 +180,7 @@ size_t EagerScratch(const OpCall& call, int workers) {
   return static_cast<size_t>(workers * call.inputs[0].tensor.shape[0] * keys) * sizeof(float);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Element>
 void AddElement(CpuKernelTable& table, const char* name, const char* op) {
   CpuKernel& row = table.Add(name, kIsaSuffix, "all scores of a head in memory, float32 products",
@@ -197,6 +198,7 @@ void AddRows(CpuKernelTable& table) {
   AddElement<ElementBF16>(table, "attention_bf16_eager", "attention");
   AddElement<ElementBF16>(table, "attention_with_weights_bf16_eager", "attention_with_weights");
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

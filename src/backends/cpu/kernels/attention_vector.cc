@@ -460,6 +460,7 @@ void Flash(const OpCall& call, const Worker& worker) {
   MergeAll(job, partials, worker);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Element>
 void AddElement(CpuKernelTable& table, const char* name) {
   CpuKernel& row = table.Add(name, kIsaSuffix, "online softmax over cache blocks, float32 products",
@@ -474,6 +475,7 @@ void AddRows(CpuKernelTable& table) {
   AddElement<ElementF16>(table, "attention_f16_flash");
   AddElement<ElementBF16>(table, "attention_bf16_flash");
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 

@@ -100,6 +100,7 @@ void Identity(const OpCall& call, const Worker& worker) {
               call.inputs[0].tensor.as<float>() + range.begin, range.size() * sizeof(float));
 }
 
+FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable& table) {
   table.Add("add_f32", kIsaSuffix, "sum of two tensors", "add", kIsaFeatures, Add);
   table.Add("activation_f32", kIsaSuffix, "activation function", "activation", kIsaFeatures,
@@ -112,6 +113,7 @@ void AddRows(CpuKernelTable& table) {
             Identity);
   table.Add("copy_f32", kIsaSuffix, "a copy", "copy", kIsaFeatures, Identity);
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

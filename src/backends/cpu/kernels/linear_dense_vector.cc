@@ -148,6 +148,7 @@ size_t Scratch(const OpCall& call, int workers) {
   return static_cast<size_t>(workers) * kWeightRows * cols * sizeof(float);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Element>
 void AddElement(CpuKernelTable& table, const char* name) {
   CpuKernel& row = table.Add(name, kIsaSuffix, "dot products along rows in place, float32 products",
@@ -162,6 +163,7 @@ void AddRows(CpuKernelTable& table) {
   AddElement<ElementF16>(table, "linear_f16_dense");
   AddElement<ElementBF16>(table, "linear_bf16_dense");
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

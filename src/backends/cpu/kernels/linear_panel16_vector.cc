@@ -331,6 +331,7 @@ size_t GemmScratch(const OpCall& call, int workers) {
          sizeof(float);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Element>
 void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_name) {
   LinearRow row{.suffix = kIsaSuffix, .dtype = Element::kDType, .features = kIsaFeatures};
@@ -394,6 +395,7 @@ void AddRows(CpuKernelTable& table) {
   AddQuantizedGemm<Int4>(table, "int4_panel16_gemm");
   AddSplit(table);
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

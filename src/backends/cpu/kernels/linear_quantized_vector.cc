@@ -127,6 +127,7 @@ size_t FloatGemvScratch(const OpCall& call, int workers) {
   return static_cast<size_t>(workers) * kGemvRows * shape.padded_cols() * sizeof(float);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Format>
 void AddFloatRows(CpuKernelTable& table, const char* name) {
   LinearRow row{.suffix = kIsaSuffix, .format = Format::kFormat, .dtype = Format::kDType};
@@ -141,13 +142,14 @@ void AddFloatRows(CpuKernelTable& table, const char* name) {
   row.gated = FloatGemv<Format, LinearOp::kGated>;
   AddLinearRows(table, row);
 }
+FATHOM_BASELINE_END();
 
 // --- integer products
 // ------------------------------------------------------------------------------
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
 constexpr size_t kDotGemvRows = 16;
-constexpr size_t kDotStreams = 4;   // panels side by side
+constexpr size_t kDotStreams = 4;  // panels side by side
 constexpr bool kDotPrefetch = true;
 #if HWY_TARGET == HWY_AVX2
 constexpr size_t kDotTileRows = 4;
@@ -487,6 +489,7 @@ size_t DotGemmScratch(const OpCall& call, int) {
   return static_cast<size_t>(call.inputs[0].tensor.shape[0]) * IntegerRows<Format>::RowBytes(shape);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Format>
 void AddDotRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_name,
                 double epsilon) {
@@ -515,9 +518,11 @@ void AddDotRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_n
   row.gated = DotGemm<Format, LinearOp::kGated>;
   AddLinearRows(table, row);
 }
+FATHOM_BASELINE_END();
 
 #endif  // AVX2, AVX3
 
+FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable& table) {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
   // sqrt(64) / 254, sqrt(32) / 254, rounded up.
@@ -527,6 +532,7 @@ void AddRows(CpuKernelTable& table) {
   AddFloatRows<Int8>(table, "int8_panel16_gemv");
   AddFloatRows<Int4>(table, "int4_panel16_gemv");
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

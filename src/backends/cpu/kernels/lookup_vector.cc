@@ -72,6 +72,7 @@ void GatherRows(const OpCall& call, const Worker& worker) {
   }
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Element>
 void AddEmbedding(CpuKernelTable& table, const char* name) {
   table
@@ -87,6 +88,7 @@ void AddRows(CpuKernelTable& table) {
   table.Add("gather_rows_f32", kIsaSuffix, "copies of rows", "gather_rows", kIsaFeatures,
             GatherRows);
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -97,12 +97,14 @@ void AddRmsNorm(const OpCall& call, const Worker& worker) {
   }
 }
 
+FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable& table) {
   table.Add("rms_norm_f32", kIsaSuffix, "a token or head a worker", "rms_norm", kIsaFeatures,
             RmsNorm);
   table.Add("add_rms_norm_f32", kIsaSuffix, "sum and norm in one pass", "add_rms_norm",
             kIsaFeatures, AddRmsNorm);
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

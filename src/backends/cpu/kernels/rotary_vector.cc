@@ -151,6 +151,7 @@ void RotaryCacheWrite(const OpCall& call, const Worker& worker) {
   WriteRows<Out>(call.inputs[2].tensor, slots, call.inputs[6].tensor, tokens);
 }
 
+FATHOM_BASELINE_BEGIN();
 template <class Out>
 void AddCacheRows(CpuKernelTable& table, const char* write_name, const char* rotary_name) {
   table
@@ -169,6 +170,7 @@ void AddRows(CpuKernelTable& table) {
   AddCacheRows<ElementF16>(table, "cache_write_f16", "rotary_cache_write_f16");
   AddCacheRows<ElementBF16>(table, "cache_write_bf16", "rotary_cache_write_bf16");
 }
+FATHOM_BASELINE_END();
 
 }  // namespace
 }  // namespace HWY_NAMESPACE

@@ -13,3 +13,8 @@
 #define HWY_BROKEN_EMU128 0
 // No kernel needs them, and a CPU may have AVX2 and not these.
 #define HWY_DISABLE_PCLMUL_AES
+
+// Around what fills the kernel table: it runs on every CPU, so nothing in it may be compiled for a
+// target (a copied struct becomes AVX-512 moves).
+#define FATHOM_BASELINE_BEGIN() HWY_AFTER_NAMESPACE()
+#define FATHOM_BASELINE_END() HWY_BEFORE_NAMESPACE()
