@@ -22,7 +22,7 @@ void AddItem(const ReportItem& item, Language language, std::string* text) {
   const auto field = [&](std::string_view label, const std::string& value) {
     if (value.empty()) return;
     const std::string name = Text(language, label);
-    const int pad = std::max(0, 18 - DisplayWidth(name));
+    const int pad = std::max(1, 20 - DisplayWidth(name));
     *text += fmt::format("     {}{:{}}{}\n", name, "", pad, OneLine(value));
   };
   field("label.devices", item.devices);
