@@ -20,7 +20,10 @@ function(fathom_library name)
   foreach(link ${ARG_LINKS})
     if(TARGET fathom_${link})
       target_link_libraries(${target} INTERFACE fathom_${link})
-      target_include_directories(${target}_objects PUBLIC ${CMAKE_SOURCE_DIR}/src)
+      # What its headers need of others (the audit's, of tree-sitter).
+      target_include_directories(
+        ${target}_objects SYSTEM PUBLIC
+        $<TARGET_PROPERTY:fathom_${link},INTERFACE_SYSTEM_INCLUDE_DIRECTORIES>)
     endif()
   endforeach()
   if(EXISTS ${CMAKE_SOURCE_DIR}/src/${name}/library.cmake)
