@@ -22,11 +22,13 @@ h1 { font-size: 1.5rem; margin: 0 0 .2rem; } h2 { font-size: 1.15rem; margin: 2r
 .lead { color: var(--muted); margin: 0 0 .3rem; }
 code { font: .92em/1.4 ui-monospace, "SF Mono", Consolas, monospace; background: var(--soft);
   padding: .1em .3em; border-radius: 3px; overflow-wrap: anywhere; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
-  border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
+  border-bottom: 1px solid var(--line); }
+td.wraps { overflow-wrap: break-word; min-width: 12rem; } td.tight { white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; font-size: .9rem; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .muted { color: var(--muted); }
 .warning { color: var(--warning); } .bad { color: var(--bad); }
 a { color: inherit; text-decoration-color: var(--muted); text-underline-offset: .15em; }
@@ -36,7 +38,8 @@ details ul { margin: .3rem 0; padding-left: 1.3rem; }
 @media (max-width: 44rem) {
   thead { display: none; } tr { display: block; border-bottom: 1px solid var(--line);
     padding: .5rem 0; }
-  td { display: block; border: 0; padding: .1rem 0; }
+  td, td.tight { display: block; border: 0; padding: .1rem 0; white-space: normal;
+    overflow-wrap: anywhere; }
   td.number { text-align: left; }
   td::before { content: attr(data-title) ": "; color: var(--muted); }
 }

@@ -190,9 +190,10 @@ std::string TableToMarkdown(const Table& table) {
 }
 
 std::string TableToHtml(const Table& table) {
-  std::string out = "<table>\n<thead><tr>";
+  std::string out = "<div class=\"wide\"><table>\n<thead><tr>";
   for (const TableColumn& column : table.columns) {
-    out += fmt::format("<th scope=\"col\">{}</th>", EscapeHtml(column.title));
+    out += fmt::format("<th scope=\"col\"{}>{}</th>", column.right ? " class=\"number\"" : "",
+                       EscapeHtml(column.title));
   }
   out += "</tr></thead>\n<tbody>\n";
   for (const auto& row : table.rows) {
@@ -203,12 +204,13 @@ std::string TableToHtml(const Table& table) {
       if (!row[c].link.empty()) {
         text = fmt::format("<a href=\"{}\">{}</a>", EscapeHtml(row[c].link), text);
       }
-      out += fmt::format("<td class=\"{}{}\" data-title=\"{}\">{}</td>", ToneName(row[c].tone),
-                         column.right ? " number" : "", EscapeHtml(column.title), text);
+      out += fmt::format("<td class=\"{} {}{}\" data-title=\"{}\">{}</td>", ToneName(row[c].tone),
+                         column.wraps ? "wraps" : "tight", column.right ? " number" : "",
+                         EscapeHtml(column.title), text);
     }
     out += "</tr>\n";
   }
-  return out + "</tbody>\n</table>\n";
+  return out + "</tbody>\n</table></div>\n";
 }
 
 }  // namespace fathom

@@ -25,6 +25,7 @@ struct ReportArguments {
   std::string torch_version, transformers_version;
   std::string format = "text";
   std::string language;
+  double seconds = 0;
   bool no_measure = false;
   bool no_probe = false;
   std::string command;
@@ -59,7 +60,8 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
   if (!report.explanation.measured && !arguments.no_measure) {
     const InterruptGuard guard;
     FATHOM_ASSIGN(report.explanation.measured,
-                  MeasureAndKeep(machine, path, options, {.one_alone = false, .quick = true},
+                  MeasureAndKeep(machine, path, options,
+                                 {.one_alone = false, .quick = true, .seconds = arguments.seconds},
                                  arguments.model.quiet, notices));
     if (report.explanation.measured->interrupted) return Status::Interrupted();
   }
@@ -98,6 +100,9 @@ CommandAction Setup(CLI::App& app) {
                  "transformers that the script runs with");
   app.add_flag("--no-measure", arguments->no_measure,
                "measure nothing, even where nothing was measured before");
+  app.add_option("--seconds", arguments->seconds,
+                 "about how long measuring takes at most, where it is needed (default: 48)")
+      ->check(CLI::Range(1.0, 1e6));
   app.add_flag("--no-probe", arguments->no_probe, "leave the machine's roofs out");
   app.add_option("--format", arguments->format, "text, markdown, json or html")
       ->check(CLI::IsMember({"text", "markdown", "json", "html"}));
