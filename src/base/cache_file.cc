@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -19,19 +20,22 @@ std::string CacheFolder() {
   return "";
 }
 
-bool WriteCacheFile(const std::string& path, std::string_view text) {
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+std::error_code WriteCacheFile(const std::string& path, std::string_view text) {
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
   const std::string temporary = fmt::format("{}.{}", path, getpid());
   std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (file == nullptr) return false;
+  if (file == nullptr) return {errno, std::generic_category()};
   const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (std::fclose(file) == 0 && written) {
+  const bool closed = std::fclose(file) == 0;
+  std::error_code error;
+  if (written && closed) {
     std::filesystem::rename(temporary, path, error);
-    if (!error) return true;
+  } else {
+    error = {errno, std::generic_category()};
   }
-  std::filesystem::remove(temporary, error);
-  return false;
+  if (error) std::filesystem::remove(temporary, ignored);
+  return error;
 }
 
 }  // namespace fathom

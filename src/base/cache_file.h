@@ -3,14 +3,15 @@
 
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace fathom {
 
 // $XDG_CACHE_HOME/fathom or ~/.cache/fathom; empty where neither variable is set.
 std::string CacheFolder();
 
-// Written beside and renamed, folders made: a reader never sees half a file. False where it cannot
-// be written, which is no failure of a run.
-bool WriteCacheFile(const std::string& path, std::string_view text);
+// Written beside and renamed, folders made: a reader never sees half a file. Says why where it
+// cannot be written, which is no failure of a run.
+std::error_code WriteCacheFile(const std::string& path, std::string_view text);
 
 }  // namespace fathom

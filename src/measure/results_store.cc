@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <vector>
 
@@ -25,32 +21,6 @@ uint64_t Hash(std::string_view text) {
   uint64_t hash = 14695981039346656037ull;
   for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ull;
   return hash;
-}
-
-Status CannotWrite(const std::string& path, int error) {
-  return Status::RunTime(
-      fmt::format("{}: the measurement cannot be kept: {}", path, std::strerror(error)),
-      "set XDG_CACHE_HOME to a folder that can be written");
-}
-
-Status WriteWhole(const std::string& path, const std::string& text) {
-  std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  const std::string temporary = fmt::format("{}.{}", path, getpid());
-  std::FILE* file = std::fopen(temporary.c_str(), "wb");
-  if (file == nullptr) return CannotWrite(path, errno);
-  const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const bool closed = std::fclose(file) == 0;
-  if (!written || !closed) {
-    const int reason = errno;
-    fs::remove(temporary, error);
-    return CannotWrite(path, reason);
-  }
-  fs::rename(temporary, path, error);
-  if (!error) return Status::Ok();
-  const int reason = error.value();
-  fs::remove(temporary, error);
-  return CannotWrite(path, reason);
 }
 
 // Entries of `old` whose row, mode and arm the new measurement lacks.
@@ -127,7 +97,11 @@ Status StoreMeasurement(const Machine& machine, const std::string& model_path,
   if (const auto old = LoadMeasurement(machine, model_path, nullptr, measurement.stack)) {
     KeepOthers(*old, joined);
   }
-  return WriteWhole(path, WriteJson(MeasurementToJson(joined)) + "\n");
+  const std::error_code error = WriteCacheFile(path, WriteJson(MeasurementToJson(joined)) + "\n");
+  if (!error) return Status::Ok();
+  return Status::RunTime(
+      fmt::format("{}: the measurement cannot be kept: {}", path, error.message()),
+      "set XDG_CACHE_HOME to a folder that can be written");
 }
 
 }  // namespace fathom

@@ -10,33 +10,12 @@ namespace fathom {
 
 namespace {
 
-// The pieces of `text` by turns outside and inside of ` `.
-std::vector<std::string_view> SplitCode(std::string_view text) {
-  std::vector<std::string_view> pieces;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t next = std::min(text.find('`', at), text.size());
-    pieces.push_back(text.substr(at, next - at));
-    at = next + 1;
-  }
-  return pieces;
-}
-
 // Code stays as it is, but for what would end it.
 std::string CodeAwareMarkdown(std::string_view text) {
   std::string out;
   const auto pieces = SplitCode(text);
   for (size_t i = 0; i < pieces.size(); ++i) {
     out += i % 2 == 1 ? fmt::format("`{}`", pieces[i]) : EscapeMarkdown(pieces[i]);
-  }
-  return out;
-}
-
-std::string CodeAwareHtml(std::string_view text) {
-  std::string out;
-  const auto pieces = SplitCode(text);
-  for (size_t i = 0; i < pieces.size(); ++i) {
-    const std::string escaped = EscapeHtml(pieces[i]);
-    out += i % 2 == 1 ? fmt::format("<code>{}</code>", escaped) : escaped;
   }
   return out;
 }
@@ -105,18 +84,19 @@ struct HtmlWriter {
     return fmt::format("<h{0}{1}>{2}</h{0}>\n", heading.level, id, EscapeHtml(heading.text));
   }
   std::string operator()(const Paragraph& paragraph) const {
-    return fmt::format("<p>{}</p>\n", CodeAwareHtml(paragraph.text));
+    return fmt::format("<p>{}</p>\n", EscapeHtmlWithCode(paragraph.text));
   }
   std::string operator()(const ItemList& list) const {
     std::string out = "<ul>\n";
     for (const std::string& item : list.items) {
-      out += fmt::format("<li>{}</li>\n", CodeAwareHtml(item));
+      out += fmt::format("<li>{}</li>\n", EscapeHtmlWithCode(item));
     }
     return out + "</ul>\n";
   }
   std::string operator()(const Table& table) const { return TableToHtml(table); }
   std::string operator()(const SourceNote& note) const {
-    return fmt::format("<p class=\"source\" id=\"{}\">{}</p>\n", note.id, CodeAwareHtml(note.text));
+    return fmt::format("<p class=\"source\" id=\"{}\">{}</p>\n", note.id,
+                       EscapeHtmlWithCode(note.text));
   }
   std::string operator()(const Chart& chart) const { return chart.svg; }
 };

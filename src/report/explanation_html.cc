@@ -33,20 +33,6 @@ std::string Details(const Explanation& explanation, const OptimizationReport& re
   return out + "</ul></details>\n";
 }
 
-// What stands between ` ` as code.
-std::string WithCode(std::string_view text) {
-  std::string out;
-  bool inside = false;
-  for (size_t at = 0; at <= text.size();) {
-    const size_t next = std::min(text.find('`', at), text.size());
-    out += EscapeHtml(text.substr(at, next - at));
-    if (next < text.size()) out += inside ? "</code>" : "<code>";
-    inside = !inside;
-    at = next + 1;
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string ExplanationToHtml(const Explanation& explanation) {
@@ -65,7 +51,7 @@ std::string ExplanationToHtml(const Explanation& explanation) {
   heading({"How it is known", "依据"});
   for (const OptimizationReport& report : explanation.rows) body += Details(explanation, report);
   heading({"Next", "下一步"});
-  body += fmt::format("<p>{}</p>\n", WithCode(NextStep(explanation)));
+  body += fmt::format("<p>{}</p>\n", EscapeHtmlWithCode(NextStep(explanation)));
   return HtmlPage(ModelTitle(explanation) + " - fathom explain", language, body);
 }
 

@@ -80,6 +80,26 @@ std::string EscapeHtml(std::string_view text) {
   return out;
 }
 
+std::vector<std::string_view> SplitCode(std::string_view text) {
+  std::vector<std::string_view> pieces;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t next = std::min(text.find('`', at), text.size());
+    pieces.push_back(text.substr(at, next - at));
+    at = next + 1;
+  }
+  return pieces;
+}
+
+std::string EscapeHtmlWithCode(std::string_view text) {
+  std::string out;
+  const auto pieces = SplitCode(text);
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const std::string escaped = EscapeHtml(pieces[i]);
+    out += i % 2 == 1 ? fmt::format("<code>{}</code>", escaped) : escaped;
+  }
+  return out;
+}
+
 std::string HtmlPage(std::string_view title, Language language, std::string_view body) {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/language.h"
 
@@ -10,6 +11,12 @@ namespace fathom {
 
 // &, <, >, " and ' as entities; control characters but newline as U+FFFD.
 std::string EscapeHtml(std::string_view text);
+
+// The pieces of `text` by turns outside and inside of ` `.
+std::vector<std::string_view> SplitCode(std::string_view text);
+
+// Escaped, what stands between ` ` as <code>.
+std::string EscapeHtmlWithCode(std::string_view text);
 
 // The page around `body` (HTML). Classes that the style knows: those of tones (good, muted,
 // warning, bad), number, lead (a line under a title), and details.
