@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <random>
 
 #include "backends/backend.h"
@@ -11,16 +10,11 @@
 #include "checkpoint/model_config.h"
 #include "graph/plan.h"
 #include "machine/roofs.h"
+#include "measure/bench_rounds.h"
 #include "measure/statistics.h"
 
 namespace fathom {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 // Elements of the matrices that a token multiplies by; `of_head` those of the head alone.
 struct LinearElements {
@@ -64,13 +58,6 @@ double AttentionFlops(const Graph& graph, double depth) {
         2 * keys * static_cast<double>(node.attributes.Int("num_heads")) * (width(1) + width(2));
   }
   return flops;
-}
-
-std::vector<int32_t> RandomIds(int64_t count, int64_t vocab_size, std::mt19937_64& random) {
-  std::uniform_int_distribution<int32_t> pick(0, static_cast<int32_t>(vocab_size) - 1);
-  std::vector<int32_t> ids(count);
-  for (int32_t& id : ids) id = pick(random);
-  return ids;
 }
 
 // The roof that a row is held against, probed with the work's own threads and instruction sets.
@@ -120,80 +107,6 @@ class Roof {
   CpuFeatures features_;
 };
 
-// One round of work: tokens run and the seconds they took.
-struct Round {
-  double tokens = 0;
-  double seconds = 0;
-};
-
-// Prompts of `length`, `batch` at a time, to their first token, until the time is over.
-Result<Round> PrefillRound(Engine& engine, int64_t batch, int64_t length, double seconds,
-                           std::mt19937_64& random) {
-  Round round;
-  while (round.tokens == 0 || round.seconds < seconds) {
-    for (int64_t i = 0; i < batch; ++i) {
-      Request request;
-      request.prompt_ids = RandomIds(length, engine.model().vocab_size(), random);
-      request.max_new_tokens = 1;
-      request.want_text = false;
-      FATHOM_TRY(engine.Submit(std::move(request)).status());
-    }
-    const auto start = Clock::now();
-    while (engine.has_work()) FATHOM_TRY(engine.Step().status());
-    round.seconds += SecondsSince(start);
-    round.tokens += static_cast<double>(batch * length);
-  }
-  return round;
-}
-
-// `batch` sequences that decode, at about `depth` tokens in the cache; started anew as they grow.
-class Decoding {
- public:
-  Decoding(Engine& engine, int64_t batch, int64_t depth)
-      : engine_(engine), batch_(batch), depth_(depth) {}
-
-  Result<Round> Run(double seconds, std::mt19937_64& random) {
-    Round round;
-    while (round.tokens == 0 || round.seconds < seconds) {
-      if (steps_left_ == 0) FATHOM_TRY(Restart(random));
-      const auto start = Clock::now();
-      FATHOM_TRY(engine_.Step().status());
-      round.seconds += SecondsSince(start);
-      round.tokens += static_cast<double>(batch_);
-      --steps_left_;
-    }
-    return round;
-  }
-
- private:
-  static constexpr int64_t kStepsOfARun = 64;
-
-  Status Restart(std::mt19937_64& random) {
-    for (const RequestId id : ids_) engine_.Cancel(id);
-    ids_.clear();
-    for (int64_t i = 0; i < batch_; ++i) {
-      Request request;
-      request.prompt_ids = RandomIds(depth_, engine_.model().vocab_size(), random);
-      request.max_new_tokens = kStepsOfARun + 2 + batch_;
-      request.ignore_eos = true;
-      request.want_text = false;
-      FATHOM_ASSIGN(const RequestId id, engine_.Submit(std::move(request)));
-      ids_.push_back(id);
-    }
-    // Until every prompt is through; then one more step, that every step counted is of decode
-    // alone.
-    const int64_t prompt_tokens = engine_.stats().prompt_tokens + batch_ * depth_;
-    while (engine_.stats().prompt_tokens < prompt_tokens) FATHOM_TRY(engine_.Step().status());
-    FATHOM_TRY(engine_.Step().status());
-    steps_left_ = kStepsOfARun;
-    return Status::Ok();
-  }
-
-  Engine& engine_;
-  int64_t batch_, depth_, steps_left_ = 0;
-  std::vector<RequestId> ids_;
-};
-
 std::string HeadFormat(const Model& model) {
   std::string format;
   ForEachMatrix(model.graph(), [&](const OpNode& node, int weight) {
@@ -213,13 +126,13 @@ bool MultipliesIntegers(const Engine& engine) {
 
 // Fills rates and fraction of `row` from rounds of `work`, each between two probes.
 Status Measure(Roof& roof, const BenchOptions& options, double work_per_token,
-               const std::function<Result<Round>()>& work, BenchRow& row) {
+               const std::function<Result<BenchRound>()>& work, BenchRow& row) {
   FATHOM_TRY(work().status());  // warms caches, pages and kernels
   std::vector<double> rates, roofs, fractions;
   double before = roof.Probe(row.roof, options.probe_ms);
   const double unit = row.roof == "read_stream" ? 1e9 : 1e12;
   for (int i = 0; i < options.rounds; ++i) {
-    FATHOM_ASSIGN(const Round round, work());
+    FATHOM_ASSIGN(const BenchRound round, work());
     const double after = roof.Probe(row.roof, options.probe_ms);
     const double rate = round.tokens / round.seconds;
     rates.push_back(rate);
