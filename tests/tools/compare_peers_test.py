@@ -63,29 +63,7 @@ class Shapes(unittest.TestCase):
         self.assertEqual(shapes.group_size(known["llama-3.2-1b"]), 128)
 
 
-BENCH = {"build_commit": "0c1e570", "n_prompt": 0, "n_gen": 32, "n_depth": 128, "flash_attn": True,
-         "samples_ns": [400000000, 600000000], "samples_ts": [80, 53.3], "model_size": 269060552}
-
-
 class LlamaCpp(unittest.TestCase):
-    def test_rates_come_from_all_samples(self):
-        text = "some warning\n" + json.dumps(BENCH) + "\n"
-        row = peer_llama_cpp.parse_bench(text)[0]
-        self.assertEqual(row["tokens"], 64)
-        self.assertAlmostEqual(row["seconds"], 1.0)
-        self.assertAlmostEqual(rounds.rate_of(row), 64)
-
-    def test_silence_is_an_error(self):
-        with self.assertRaises(PeerError):
-            peer_llama_cpp.parse_bench("error: failed to load model\n")
-        with self.assertRaises(PeerError):
-            peer_llama_cpp.parse_bench(json.dumps({**BENCH, "samples_ns": []}))
-
-    def test_load_time(self):
-        said = "common_perf_print:        load time =     123.45 ms\n"
-        self.assertEqual(peer_llama_cpp.parse_load_ms(said), 123.45)
-        self.assertIsNone(peer_llama_cpp.parse_load_ms("nothing"))
-
     def test_bytes_of_a_token(self):
         tied = [("token_embd.weight", [576, 49152], "Q6_K"), ("blk.0.norm.weight", [576], "F32"),
                 ("blk.0.ffn_up.weight", [576, 1536], "Q4_0")]

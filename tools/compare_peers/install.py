@@ -32,15 +32,14 @@ class Workplace:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def run(self, command, what, environment=None):
-        """A step of the setup, at low priority; its output goes into setup.log."""
+        """A step of the setup; its output goes into setup.log."""
         with open(self.folder / "setup.log", "a+", encoding="utf-8", errors="replace") as log:
             log.write(f"\n== {what}\n$ {' '.join(map(str, command))}\n")
             log.flush()
             start = log.tell()
             done = subprocess.run([str(part) for part in command], stdout=log,
                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False,
-                                  env={**os.environ, **(environment or {})},
-                                  preexec_fn=lambda: os.nice(10))
+                                  env={**os.environ, **(environment or {})})
             if done.returncode != 0:
                 log.seek(start)
                 raise PeerError(f"{what} failed ({self.folder}/setup.log): {last_line(log.read())}")
@@ -119,22 +118,26 @@ def fetch_llama_cpp(workplace):
 
 
 def build_llama_cpp(workplace, source):
-    """The folder of llama-bench, llama-quantize and llama-completion, built for this CPU."""
+    """llama_turns on llama.cpp's library, which is built for this CPU as its users build it."""
     build = workplace.folder / f"llama.cpp-{LLAMA_CPP['version']}-build"
-    programs = ["llama-bench", "llama-quantize", "llama-completion"]
-    stamp = build / "built.txt"
-    if stamp.exists():
-        return build / "bin"
-    workplace.say("building llama.cpp (10 to 30 minutes on two cores) ...")
-    workplace.run(["cmake", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release",
-                   "-DGGML_NATIVE=ON", "-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_CURL=OFF",
-                   "-DLLAMA_OPENSSL=OFF", "-DLLAMA_BUILD_TESTS=OFF",
-                   "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_SERVER=OFF"],
-                  "configuring llama.cpp")
-    workplace.run(["cmake", "--build", build, "-j", workplace.jobs, "--target", *programs],
-                  "building llama.cpp")
-    stamp.write_text("yes\n", encoding="utf-8")
-    return build / "bin"
+    driver = Path(__file__).with_name("llama_turns.cc")
+    program = "llama_turns-" + hashlib.sha256(driver.read_bytes()).hexdigest()[:8]
+
+    def make(part):
+        workplace.run(["cmake", "-S", source, "-B", build, "-DCMAKE_BUILD_TYPE=Release",
+                       "-DGGML_NATIVE=ON", "-DBUILD_SHARED_LIBS=OFF", "-DLLAMA_BUILD_COMMON=OFF",
+                       "-DLLAMA_BUILD_TOOLS=OFF", "-DLLAMA_BUILD_TESTS=OFF",
+                       "-DLLAMA_BUILD_EXAMPLES=OFF", "-DLLAMA_BUILD_SERVER=OFF"],
+                      "configuring llama.cpp")
+        workplace.run(["cmake", "--build", build, "-j", workplace.jobs, "--target", "llama"],
+                      "building llama.cpp")
+        libraries = [build / "src/libllama.a", *(build / "ggml/src" / f"lib{name}.a" for name in
+                                                 ("ggml", "ggml-cpu", "ggml-base"))]
+        workplace.run([os.environ.get("CXX", "c++"), "-O2", "-std=c++17", f"-I{source}/include",
+                       f"-I{source}/ggml/include", driver, *libraries, "-fopenmp", "-lpthread",
+                       "-ldl", "-o", part],
+                      "building llama_turns")
+    return workplace.once(build / program, "building llama.cpp (5 to 15 minutes)", make)
 
 
 def make_checkpoint(workplace, model, python):

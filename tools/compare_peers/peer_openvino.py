@@ -7,6 +7,7 @@ import shapes
 from peers import Peer, WorkerTurns
 from worker import Worker, run_timed
 
+COMPRESS = str(Path(__file__).with_name("compress_ir.py"))
 WORKER = str(Path(__file__).with_name("worker_openvino.py"))
 
 
@@ -14,7 +15,7 @@ class OpenVino(Peer):
     name = "openvino"
     formats = {"bfloat16": "fp16 weights, bf16 products", "int8": "int8 a row, asymmetric",
                "int4": "int4 groups, head int8"}
-    variants = ("paged attention, bf16", "sdpa, bf16", "paged attention", "sdpa")
+    variants = ("paged attention, bf16", "sdpa, bf16", "defaults")
 
     def __init__(self, workplace):
         super().__init__(workplace)
@@ -32,27 +33,30 @@ class OpenVino(Peer):
         return model.folder / f"openvino-{dtype}"
 
     def prepare(self, model, dtype):
-        group = shapes.group_size(model.config)
-        weights = {"bfloat16": ["fp16"], "int8": ["int8"],
-                   "int4": ["int4", "--group-size", str(group)]}[dtype]
-
-        def make(part):
+        def export(part):
             command = [str(Path(self.python).with_name("optimum-cli")), "export", "openvino",
                        "--model", model.checkpoint, "--task", "text-generation-with-past",
-                       "--weight-format", *weights, part]
+                       "--weight-format", "fp16", part]
             self.workplace.run(command, f"exporting {model.name} for OpenVINO",
                                {"HF_HUB_OFFLINE": "1"})
-        self.workplace.once(self.folder(model, dtype), f"openvino: {model.name} in {dtype}", make)
 
-    def properties(self, dtype, variant):
-        found = {"INFERENCE_NUM_THREADS": self.workplace.threads, "PERFORMANCE_HINT": "LATENCY"}
-        if "bf16" in variant:
+        def compress(part):
+            command = [self.python, COMPRESS, self.folder(model, "bfloat16"), part, dtype,
+                       shapes.group_size(model.config)]
+            self.workplace.run(command, f"compressing {model.name} to {dtype} for OpenVINO")
+        self.workplace.once(self.folder(model, "bfloat16"), f"openvino: {model.name}", export)
+        self.workplace.once(self.folder(model, dtype), f"openvino: {model.name} in {dtype}",
+                            compress)
+
+    def properties(self, variant):
+        found = {"INFERENCE_NUM_THREADS": self.workplace.threads}
+        if variant != "defaults":
             found["INFERENCE_PRECISION_HINT"] = "bf16"
-        found["ATTENTION_BACKEND"] = "SDPA" if variant.startswith("sdpa") else "PA"
+            found["ATTENTION_BACKEND"] = "SDPA" if variant.startswith("sdpa") else "PA"
         return found
 
     def command(self, model, dtype, variant, more):
-        properties = {**self.properties(dtype, variant), **more}
+        properties = {**self.properties(variant), **more}
         return [self.python, WORKER, str(self.folder(model, dtype)), json.dumps(properties)]
 
     def open(self, model, dtype, variant):
