@@ -19,7 +19,7 @@ import report  # noqa: E402
 import rounds  # noqa: E402
 import shapes  # noqa: E402
 from peers import Peer  # noqa: E402
-from worker import PeerError, Worker, run_timed  # noqa: E402
+from worker import PeerError, Worker, busy_cores, run_timed  # noqa: E402
 
 
 class Intervals(unittest.TestCase):
@@ -125,6 +125,12 @@ class Report(unittest.TestCase):
         rows = [line for line in marked.splitlines() if line.startswith("|")]
         self.assertEqual({line.count("|") for line in rows}, {len(report.HEADINGS) + 1})
 
+    def test_others_are_told(self):
+        state = example()
+        self.assertNotIn("quiet", report.table(state, shapes.read_shapes(), {}))
+        state["turns"][3]["others"] = 0.9
+        self.assertIn("1 of 12 turns", report.table(state, shapes.read_shapes(), {}))
+
     def test_numbers(self):
         self.assertEqual([report.number(v) for v in (None, 1234.5, 123.4, 12.34, 1.234)],
                          ["-", "1234", "123", "12.3", "1.23"])
@@ -166,6 +172,12 @@ class Workers(unittest.TestCase):
         worker = Worker([sys.executable, "-c", ECHO], CORES)
         with self.assertRaisesRegex(PeerError, "it broke"):
             worker.ask("die 1 1")
+
+    def test_busy_cores_are_counted(self):
+        with tempfile.NamedTemporaryFile("w+", suffix="stat") as stat:
+            stat.write("cpu  100 5 20 9000 30 1 2 3 0 0\ncpu0 1 1 1 1\n")
+            stat.flush()
+            self.assertEqual(busy_cores(0.01, stat.name), 0)
 
     def test_whole_processes(self):
         wall, peak, out, said = run_timed(

@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kSteps = 32;
+constexpr int kSteps = 16;  // after each prompt
 constexpr int kContext = 4096;
 
 double SecondsSince(Clock::time_point start) {

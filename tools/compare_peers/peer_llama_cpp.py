@@ -1,5 +1,6 @@
 """llama.cpp: its library, driven by llama_turns.cc."""
 import json
+from functools import lru_cache
 from pathlib import Path
 
 import install
@@ -67,9 +68,10 @@ class LlamaCpp(Peer):
                                 [self.program, "quantize", wide, part, self.workplace.threads,
                                  kind], f"quantizing {model.name} to {kind}"))
 
-    def weight_bytes(self, model, dtype):
-        _, _, out, _ = run_timed([self.python, "-c", TENSORS, str(self.source / "gguf-py"),
-                                  str(self.file(model, dtype))], self.workplace.cores)
+    @lru_cache(maxsize=None)
+    def weight_bytes(self, file):
+        _, _, out, _ = run_timed([self.python, "-c", TENSORS, str(self.source / "gguf-py"), file],
+                                 self.workplace.cores)
         return linear_bytes(json.loads(out.splitlines()[-1]))
 
     def command(self, mode, model, dtype, variant):
@@ -79,7 +81,7 @@ class LlamaCpp(Peer):
     def open(self, model, dtype, variant):
         turns = WorkerTurns(Worker(self.command("turns", model, dtype, variant),
                                    self.workplace.cores))
-        turns.weight_bytes = self.weight_bytes(model, dtype)
+        turns.weight_bytes = self.weight_bytes(str(self.file(model, dtype)))
         return turns
 
     def start(self, model, dtype, text):

@@ -2,6 +2,7 @@
 import shapes
 from intervals import median_interval, median_of
 
+DISTURBED_CORES = 0.2
 HEADINGS = ("engine", "weights", "decode tok/s", "bytes/token", "of stream", "ours / theirs",
             "prefill tok/s", "of peak", "ours / theirs", "first token", "ours / theirs", "load",
             "peak memory")
@@ -138,6 +139,10 @@ def table(state, configs, formats, markdown=False):
         title = f"{shape}, {count} rounds" + (f"; {told}" if told else "")
         text.append(("### " if markdown else "") + title)
         text.append(layout(list(HEADINGS), [cells(row, formats) for row in measured], markdown))
+    disturbed = [row for row in state["turns"] if row.get("others", 0) > DISTURBED_CORES]
+    if disturbed:
+        text.append(f"Other processes kept over {DISTURBED_CORES} cores busy before "
+                    f"{len(disturbed)} of {len(state['turns'])} turns: not a quiet machine.")
     text += [f"{key}: left out: {reason}" for key, reason in state["missing"].items()]
     return "\n\n".join(text)
 

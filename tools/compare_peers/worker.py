@@ -12,6 +12,18 @@ class PeerError(Exception):
     """A peer cannot be had or did not do its work; the message is one line for people."""
 
 
+def busy_cores(seconds=0.1, file="/proc/stat"):
+    """How many cores' worth of work the machine does meanwhile: others', where nobody of ours
+    runs."""
+    def ticks():
+        with open(file, encoding="ascii") as stat:
+            fields = [int(field) for field in stat.readline().split()[1:]]
+        return sum(fields[:3]) + sum(fields[5:8])  # without idle, waiting for disks, guests
+    before = ticks()
+    time.sleep(seconds)
+    return (ticks() - before) / os.sysconf("SC_CLK_TCK") / seconds
+
+
 def last_line(text):
     lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it said nothing"

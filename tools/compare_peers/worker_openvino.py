@@ -53,7 +53,7 @@ class Turns:
         return self.pipe.generate(inputs, config).perf_metrics
 
     def turn(self, what, context, seconds):
-        tokens, spent, steps = 0, 0.0, 32
+        tokens, spent, steps = 0, 0.0, 16
         while spent < seconds:
             count = 1 if what == "prefill" else steps + 1
             metrics = self.generate(context, count)

@@ -29,7 +29,7 @@ class Turns:
     def turn(self, what, context, seconds):
         """The model's own forward with its cache and a greedy choice: less than generate does."""
         torch, model = self.torch, self.model
-        tokens, spent, steps = 0, 0.0, 32
+        tokens, spent, steps = 0, 0.0, 16
         with torch.inference_mode():
             while spent < seconds:
                 ids = torch.randint(1, model.config.vocab_size, (1, context))
