@@ -2,6 +2,7 @@
 """The parts of tools/compare_peers that need no peer: statistics, parsing, tables, workers."""
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -154,19 +155,37 @@ for line in sys.stdin:
 CORES = os.sched_getaffinity(0)
 
 
+def state_of(pid):
+    """R, S, T, Z ... as /proc has it; empty where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(") ")[1][0]
+    except OSError:
+        return ""
+
+
 class Workers(unittest.TestCase):
     def test_orders_are_answered_and_the_process_sleeps_in_between(self):
         worker = Worker([sys.executable, "-c", ECHO], CORES)
         try:
             self.assertEqual(worker.ready["weight_bytes"], 7)
             self.assertEqual(worker.ask("decode 128 0.5"), {"tokens": 128, "seconds": 0.5})
-            status = Path(f"/proc/{worker.process.pid}/stat")
             deadline = time.monotonic() + 10
-            while status.read_text().rsplit(") ")[1][0] != "T" and time.monotonic() < deadline:
+            while state_of(worker.process.pid) != "T" and time.monotonic() < deadline:
                 time.sleep(0.01)
-            self.assertEqual(status.read_text().rsplit(") ")[1][0], "T")
+            self.assertEqual(state_of(worker.process.pid), "T")
         finally:
             worker.close()
+
+    def test_a_stopped_worker_ends_with_its_parent(self):
+        code = ("import os, sys; sys.path.insert(0, sys.argv[1]); import worker\n"
+                "w = worker.Worker([sys.executable, '-c', sys.argv[2]], os.sched_getaffinity(0))\n"
+                "print(w.process.pid, flush=True); os.kill(os.getpid(), 9)\n")
+        done = subprocess.run([sys.executable, "-B", "-c", code, str(ROOT / "tools/compare_peers"),
+                               ECHO], capture_output=True, text=True, check=False)
+        deadline = time.monotonic() + 10
+        while state_of(int(done.stdout)) not in ("", "Z") and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.assertIn(state_of(int(done.stdout)), ("", "Z"))
 
     def test_a_dead_worker_says_why(self):
         worker = Worker([sys.executable, "-c", ECHO], CORES)

@@ -1,4 +1,5 @@
 """Processes that hold a loaded model and take turns; and processes that are timed whole."""
+import ctypes
 import json
 import os
 import select
@@ -6,6 +7,8 @@ import signal
 import subprocess
 import tempfile
 import time
+
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
 
 
 class PeerError(Exception):
@@ -29,6 +32,19 @@ def last_line(text):
     return lines[-1][:300] if lines else "it said nothing"
 
 
+def bound_to(cores):
+    """What a child does first: it keeps to its cores, and ends with this process however that
+    ends, for a stopped process would otherwise stay for ever."""
+    parent = os.getpid()
+
+    def begin():
+        os.sched_setaffinity(0, cores)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+    return begin
+
+
 class Worker:
     """A process that answers an order, a line, with a line of JSON. Between its turns it is
     stopped, so that threads of its that spin do not disturb others."""
@@ -38,8 +54,7 @@ class Worker:
         self.errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors,
-            env={**os.environ, **(environment or {})}, bufsize=0,
-            preexec_fn=lambda: os.sched_setaffinity(0, cores))
+            env={**os.environ, **(environment or {})}, bufsize=0, preexec_fn=bound_to(cores))
         self.pending = b""
         self.ready = self.answer(start_seconds)
         self.process.send_signal(signal.SIGSTOP)
@@ -93,11 +108,12 @@ class Worker:
 def run_timed(command, cores, environment=None, seconds=300):
     """(wall seconds, peak resident bytes, stdout, stderr) of a whole process."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        begin = bound_to(cores)
         start = time.perf_counter()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=errors,
             env={**os.environ, **(environment or {})},
-            preexec_fn=lambda: (os.sched_setaffinity(0, cores), signal.alarm(int(seconds))))
+            preexec_fn=lambda: (begin(), signal.alarm(int(seconds))))
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
