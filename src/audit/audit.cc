@@ -16,17 +16,6 @@ bool IsSixteenBit(const Finding& dtype) {
           dtype.value.find("half") != std::string::npos);
 }
 
-// "12", "12-14", several joined by a comma.
-std::string LinesText(const std::vector<LineRange>& lines) {
-  std::string text;
-  for (const LineRange& range : lines) {
-    if (!text.empty()) text += ", ";
-    text += range.first == range.last ? fmt::format("{}", range.first)
-                                      : fmt::format("{}-{}", range.first, range.last);
-  }
-  return text;
-}
-
 std::string GuardsText(const std::vector<int>& lines) {
   std::string text;
   for (const int line : lines) text += (text.empty() ? "" : ", ") + std::to_string(line);
@@ -239,7 +228,7 @@ void Advise(const AuditOptions& options, ScriptAudit* audit) {
 void Conclude(const AuditOptions& options, ScriptAudit* audit) {
   const Language language = options.language;
   if (!audit->error.empty()) {
-    audit->conclusion = Text(language, "conclusion.error", audit->error);
+    audit->conclusion = Text(language, "conclusion.error", audit->error_text);
     return;
   }
   const std::string device =
@@ -285,19 +274,21 @@ ScriptAudit AuditScript(const PythonSource& source, const std::string& name,
     audit.error_line = source.error()->line;
     audit.error =
         fmt::format("syntax error at line {}: {}", source.error()->line, source.error()->reason);
+    audit.error_text =
+        Text(options.language, "error.syntax", source.error()->line, source.error()->reason);
     audit.tolerant = CompleteAll(findings, options);
     for (Finding& finding : findings) {
       Finding unknown;
       unknown.row = finding.row;
       unknown.state = FindingState::kUnknown;
-      unknown.expression = audit.error;
+      unknown.expression = audit.error_text;
       finding = std::move(unknown);
     }
   }
   audit.rows = CompleteAll(std::move(findings), options);
   if (source.error()) {
     for (AuditedRow& row : audit.rows) {
-      row.reason = Text(options.language, "state.syntax", audit.error);
+      row.reason = Text(options.language, "state.syntax", audit.error_text);
       row.remedy = Text(options.language, "remedy.syntax");
     }
   }
@@ -311,7 +302,7 @@ ScriptAudit UnreadableScript(const std::string& name, const std::string& why,
                              const AuditOptions& options) {
   ScriptAudit audit;
   audit.script = name;
-  audit.error = why;
+  audit.error = audit.error_text = why;
   std::vector<Finding> findings;
   for (const Row* row : AllRows()) {
     Finding& finding = findings.emplace_back();
@@ -358,18 +349,12 @@ std::vector<std::string> Failures(const ScriptAudit& audit, FailOn fail_on) {
 
 Result<AuditMachine> FindAuditMachine(const std::string& name) {
   AuditMachine found;
-  if (name == "mac-mps" || name == "cuda") {
-    found.name = name;
-    found.described = true;
-    found.device = name == "cuda" ? AuditDevice::kCuda : AuditDevice::kMps;
-    return found;
-  }
   Machine machine;
   if (name.empty()) {
     machine = DetectMachine();
     found.name = machine.cpu.model;
   } else {
-    FATHOM_ASSIGN(machine, ReadMachineFile(name));
+    FATHOM_ASSIGN(machine, DescribedMachine(name));
     found.name = name;
     found.described = true;
   }

@@ -56,7 +56,8 @@ Reach ReachOf(const AuditedRow& row);
 
 struct ScriptAudit {
   std::string script;
-  std::string error;  // "syntax error at line 3: ..."; empty: none
+  std::string error;       // "syntax error at line 3: ..."; empty: none
+  std::string error_text;  // the same in the report's language
   int error_line = 0;
   std::vector<AuditedRow> rows;      // the thirteen
   std::vector<AuditedRow> tolerant;  // what could be read in spite of the error

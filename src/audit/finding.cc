@@ -1,5 +1,7 @@
 #include "audit/finding.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -42,35 +44,23 @@ std::vector<const Site*> Standing(const Sites& sites) {
   return standing;
 }
 
-const SyntaxNode* StatementOf(const SyntaxNode* node) {
-  while (node->parent != nullptr && !node->parent->Is(Kind::kBlock) &&
-         !node->parent->Is(Kind::kModule)) {
-    node = node->parent;
-  }
-  return node;
-}
-
-// The line of the if, elif, else, try or except right above the site: nothing between them but
-// comments. 0 where there is none.
-int GuardLineAbove(const Script& script, const Site& site) {
+// The if, elif, else, try or except right above the site: nothing between them but comments. Where
+// there is none, the site itself.
+uint32_t GuardByteAbove(const Script& script, const Site& site) {
   const SyntaxNode* statement = StatementOf(site.node);
   const SyntaxNode* block = statement->parent;
-  if (block == nullptr || !block->Is(Kind::kBlock) || block->children.empty()) return 0;
-  if (block->children.front() != statement) return 0;
-  if (script.LineOf(BeginOf(site)) != script.FirstLine(statement)) return 0;
-  const SyntaxNode* clause = block->parent;
-  if (clause == nullptr) return 0;
+  if (block == nullptr || !block->Is(Kind::kBlock) || block->children.empty()) return BeginOf(site);
+  if (block->children.front() != statement) return BeginOf(site);
+  if (script.LineOf(BeginOf(site)) != script.FirstLine(statement)) return BeginOf(site);
   for (const Guard& guard : site.guards) {
-    if (guard.counts && guard.at == clause) return script.FirstLine(clause);
+    if (guard.counts && guard.at == block->parent) return guard.at->begin;
   }
-  return 0;
+  return BeginOf(site);
 }
 
 LineRange LinesOf(const Script& script, const Site& site, bool with_guard) {
-  LineRange range{script.LineOf(BeginOf(site)), script.LineOf(EndOf(site) - 1)};
-  const int guard = with_guard ? GuardLineAbove(script, site) : 0;
-  if (guard > 0) range.first = std::min(range.first, guard);
-  return range;
+  const uint32_t begin = with_guard ? GuardByteAbove(script, site) : BeginOf(site);
+  return {script.LineOf(begin), script.LineOf(EndOf(site) - 1)};
 }
 
 std::string SnippetOf(const PythonSource& source, uint32_t begin, uint32_t end) {
@@ -90,17 +80,29 @@ std::string SnippetOf(const PythonSource& source, uint32_t begin, uint32_t end) 
   return snippet;
 }
 
-// One place that every branch of the guard's owner leads to: a dictionary spread in each of them.
-bool ReachedByAllBranches(const std::vector<const Site*>& deciding, const Site& site,
+// The branches that a site lies in, those of one owner left out.
+std::set<std::pair<const SyntaxNode*, int>> OtherBranches(const Site& site, const Guard& without) {
+  std::set<std::pair<const SyntaxNode*, int>> branches;
+  for (const Guard& guard : site.guards) {
+    if (guard.owner != without.owner) branches.emplace(guard.owner, guard.branch);
+  }
+  return branches;
+}
+
+// One place (all of whose sites are `here`) that every branch of the guard's owner leads to in the
+// same way: a dictionary spread in each of them.
+bool ReachedByAllBranches(const std::vector<const Site*>& here, const Site& site,
                           const Guard& guard) {
+  if (guard.branches <= 1 || here.size() < static_cast<size_t>(guard.branches)) return false;
+  const auto others = OtherBranches(site, guard);
   std::set<int> branches;
-  for (const Site* other : deciding) {
-    if (other->node != site.node) continue;
+  for (const Site* other : here) {
+    if (OtherBranches(*other, guard) != others) continue;
     for (const Guard& known : other->guards) {
       if (known.owner == guard.owner) branches.insert(known.branch);
     }
   }
-  return guard.branches > 1 && static_cast<int>(branches.size()) == guard.branches;
+  return static_cast<int>(branches.size()) == guard.branches;
 }
 
 void FillGuards(const Script& script, const std::vector<const Site*>& deciding, Finding* finding) {
@@ -112,9 +114,11 @@ void FillGuards(const Script& script, const std::vector<const Site*>& deciding, 
   }
   finding->guarded = !deciding.empty() && !free && !CoversAll(guards);
   if (!finding->guarded) return;
+  std::map<const SyntaxNode*, std::vector<const Site*>> places;
+  for (const Site* site : deciding) places[site->node].push_back(site);
   for (const Site* site : deciding) {
     for (const Guard& guard : site->guards) {
-      if (guard.counts && !ReachedByAllBranches(deciding, *site, guard)) {
+      if (guard.counts && !ReachedByAllBranches(places[site->node], *site, guard)) {
         finding->guard_lines.push_back(script.FirstLine(guard.at));
       }
     }
@@ -141,13 +145,24 @@ void FillLines(const Script& script, const Site& main, const std::vector<const S
             [](const LineRange& a, const LineRange& b) { return a.first < b.first; });
 }
 
+// Of several values at one place, the one of the branch that is written first comes first.
+bool WrittenBefore(const Site& a, const Site& b) {
+  if (BeginOf(a) != BeginOf(b)) return BeginOf(a) < BeginOf(b);
+  for (size_t i = 0; i < std::min(a.guards.size(), b.guards.size()); ++i) {
+    const Guard& left = a.guards[i];
+    const Guard& right = b.guards[i];
+    if (left.owner != right.owner) return left.owner->begin < right.owner->begin;
+    if (left.branch != right.branch) return left.branch < right.branch;
+  }
+  return a.origin < b.origin;
+}
+
 Finding Judge(const Row& row, const Script& script, Sites sites) {
   Finding finding;
   finding.row = &row;
   std::erase_if(sites, [](const Site& site) { return site.effect == Effect::kNone; });
   if (sites.empty()) return finding;
-  std::stable_sort(sites.begin(), sites.end(),
-                   [](const Site& a, const Site& b) { return BeginOf(a) < BeginOf(b); });
+  std::stable_sort(sites.begin(), sites.end(), WrittenBefore);
   const std::vector<const Site*> standing = Standing(sites);
   std::vector<const Site*> deciding;
   const std::pair<Effect, FindingState> order[] = {{Effect::kOn, FindingState::kUsed},
@@ -166,11 +181,11 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
       *std::min_element(deciding.begin(), deciding.end(),
                         [](const Site* a, const Site* b) { return a->rank < b->rank; });
   // Beside torch.compile, say, a static cache does not change what the guard of the first is.
-  std::vector<const Site*> same_rank;
+  std::vector<const Site*> guarding;
   for (const Site* site : deciding) {
-    if (site->rank == main->rank) same_rank.push_back(site);
+    if (!site->aside || main->aside) guarding.push_back(site);
   }
-  FillGuards(script, same_rank, &finding);
+  FillGuards(script, guarding, &finding);
   FillLines(script, *main, deciding, sites, &finding);
   finding.value = main->value;
   finding.option = main->option;
@@ -184,47 +199,16 @@ Finding Judge(const Row& row, const Script& script, Sites sites) {
   finding.begin = BeginOf(*main);
   finding.end = EndOf(*main);
   finding.snippet = SnippetOf(script.source(), finding.begin, finding.end);
-  finding.cell = script.source().Cell(finding.begin, finding.end);
+  finding.cell = script.source().Cell(
+      finding.guarded ? GuardByteAbove(script, *main) : finding.begin, finding.end);
   return finding;
 }
 
-// --- # fathom: ignore[FTH010, FTH011] -----------------------------------------------------
-
-struct Ignore {
-  int line = 0;
-  bool alone = false;              // nothing but the comment on its line
-  std::vector<std::string> codes;  // none: every row
-};
-
-std::vector<Ignore> ReadIgnores(const PythonSource& source) {
-  std::vector<Ignore> ignores;
-  const std::string_view text = source.text();
-  for (const PythonSource::Comment& comment : source.comments()) {
-    const std::string_view words = text.substr(comment.begin, comment.end - comment.begin);
-    const std::optional<std::vector<std::string>> codes = ParseIgnoreComment(words);
-    if (!codes) continue;
-    Ignore ignore;
-    ignore.line = source.Line(comment.begin);
-    const size_t newline =
-        comment.begin == 0 ? std::string_view::npos : text.rfind('\n', comment.begin - 1);
-    const size_t start = newline == std::string_view::npos ? 0 : newline + 1;
-    ignore.alone = text.substr(start, comment.begin - start).find_first_not_of(" \t") ==
-                   std::string_view::npos;
-    ignore.codes = *codes;
-    ignores.push_back(std::move(ignore));
-  }
-  return ignores;
-}
-
-bool Ignores(const Ignore& ignore, const Finding& finding) {
-  const bool named = ignore.codes.empty() || std::find(ignore.codes.begin(), ignore.codes.end(),
-                                                       finding.row->code) != ignore.codes.end();
-  if (!named) return false;
-  if (finding.lines.empty()) return ignore.alone;  // what is nowhere is ignored for the file
+bool IsIgnored(const IgnoreComments& comments, const Finding& finding) {
+  const std::string_view code = finding.row->code;
+  if (finding.lines.empty()) return comments.IgnoresFile(code);  // it is nowhere
   return std::any_of(finding.lines.begin(), finding.lines.end(), [&](const LineRange& range) {
-    const int last = ignore.alone ? range.last - 1 : range.last;
-    const int first = ignore.alone ? range.first - 1 : range.first;
-    return ignore.line >= first && ignore.line <= std::max(first, last);
+    return comments.Ignores(code, range.first, range.last);
   });
 }
 
@@ -243,18 +227,27 @@ std::string_view FindingStateName(FindingState state) {
   }
 }
 
+std::string LinesText(const std::vector<LineRange>& lines) {
+  std::string text;
+  for (const LineRange& range : lines) {
+    if (!text.empty()) text += ", ";
+    text += range.first == range.last ? fmt::format("{}", range.first)
+                                      : fmt::format("{}-{}", range.first, range.last);
+  }
+  return text;
+}
+
 std::vector<Finding> FindRows(const PythonSource& source) {
   const Script script(source);
   Evaluator evaluator(script);
   SiteFinder finder(evaluator);
-  const std::vector<Ignore> ignores = ReadIgnores(source);
+  const IgnoreComments comments(source);
   std::vector<Finding> findings;
   for (const Row* row : AllRows()) {
     Sites sites;
     row->find(finder, &sites);
     Finding finding = Judge(*row, script, std::move(sites));
-    finding.ignored = std::any_of(ignores.begin(), ignores.end(),
-                                  [&](const Ignore& ignore) { return Ignores(ignore, finding); });
+    finding.ignored = IsIgnored(comments, finding);
     findings.push_back(std::move(finding));
   }
   return findings;

@@ -19,6 +19,9 @@ struct LineRange {
   friend bool operator==(const LineRange&, const LineRange&) = default;
 };
 
+// "12, 14-16"; empty for none.
+std::string LinesText(const std::vector<LineRange>& lines);
+
 struct Finding {
   const Row* row = nullptr;
   FindingState state = FindingState::kNotUsed;

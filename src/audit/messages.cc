@@ -28,6 +28,8 @@ constexpr auto kMessages = std::to_array<Message>({
     {"state.syntax", "Python cannot parse the file ({0}), so nothing of it is certain.",
      "Python 无法解析该文件（{0}），因此一切都无法确定。"},
 
+    {"error.syntax", "syntax error at line {0}: {1}", "第 {0} 行有语法错误（Python 的提示：{1}）"},
+
     // --- facts, by row
     {"fact.1.ignored",
      "transformers takes the argument and drops it: a model is always made without memory of its "

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "base/utf8.h"
 #include "report/charts.h"
 
 namespace fathom {
@@ -49,36 +48,6 @@ details ul { margin: .3rem 0; padding-left: 1.3rem; }
 )";
 
 }  // namespace
-
-std::string EscapeHtml(std::string_view text) {
-  std::string out;
-  for (const char c : RepairUtf8(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        if ((c >= 0 && c < ' ' && c != '\n') || c == 0x7F) {
-          out += "\uFFFD";
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out;
-}
 
 std::vector<std::string_view> SplitCode(std::string_view text) {
   std::vector<std::string_view> pieces;

@@ -5,12 +5,10 @@
 #include <string_view>
 #include <vector>
 
+#include "base/escape_html.h"
 #include "base/language.h"
 
 namespace fathom {
-
-// &, <, >, " and ' as entities; control characters but newline as U+FFFD.
-std::string EscapeHtml(std::string_view text);
 
 // The pieces of `text` by turns outside and inside of ` `.
 std::vector<std::string_view> SplitCode(std::string_view text);

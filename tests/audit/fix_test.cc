@@ -9,7 +9,7 @@
 
 #include "audit/fix/edit.h"
 #include "audit/fix/ignore_comments.h"
-#include "audit/output/sarif.h"
+#include "audit/report/sarif.h"
 
 namespace fathom {
 namespace {

@@ -20,6 +20,50 @@ VERSIONS = ("--torch-version", "2.15", "--transformers-version", "5.23")
 STATES = {"used", "disabled", "not_used", "unknown"}
 
 
+# What the schema of SARIF 2.1.0 says of the objects that are written: property -> type, or the name
+# of the object (in a list: an array of it). "!" marks what must be there.
+SARIF = {
+    "log": {"$schema": "uri", "version!": "2.1.0", "runs!": ["run"]},
+    "run": {"tool!": "tool", "results": ["result"]},
+    "tool": {"driver!": "component"},
+    "component": {"name!": "text", "version": "text", "rules": ["rule"]},
+    "rule": {"id!": "text", "name": "text", "shortDescription": "message", "helpUri": "uri"},
+    "message": {"text": "text"},
+    "result": {"ruleId": "text", "ruleIndex": "index", "level": "level", "message!": "message",
+               "locations": ["location"]},
+    "location": {"physicalLocation": "place"},
+    "place": {"artifactLocation": "artifact", "region": "region"},
+    "artifact": {"uri": "reference"},
+    "region": {"startLine": "line", "endLine": "line"},
+}
+SARIF_VALUES = {
+    "text": lambda v: isinstance(v, str) and v != "",
+    "uri": lambda v: re.fullmatch(r"https://[!-~]+", v),
+    "reference": lambda v: re.fullmatch(r"([A-Za-z0-9._~/:-]|%[0-9A-F]{2})+", v),
+    "2.1.0": lambda v: v == "2.1.0",
+    "index": lambda v: type(v) is int and v >= 0,
+    "line": lambda v: type(v) is int and v >= 1,
+    "level": lambda v: v in ("none", "note", "warning", "error"),
+}
+
+
+def check_sarif(value, kind):
+    if isinstance(kind, list):
+        assert isinstance(value, list), (kind, value)
+        for element in value:
+            check_sarif(element, kind[0])
+    elif kind in SARIF_VALUES:
+        assert SARIF_VALUES[kind](value), (kind, value)
+    else:
+        known = {name.rstrip("!"): of for name, of in SARIF[kind].items()}
+        required = {name[:-1] for name in SARIF[kind] if name.endswith("!")}
+        assert required <= set(value) <= set(known), (kind, set(value))
+        for name, element in value.items():
+            check_sarif(element, known[name])
+        if kind == "region":
+            assert value["endLine"] >= value["startLine"], value
+
+
 class AuditTest(CliTest):
     def audit(self, script, *args, versions=VERSIONS):
         return self.succeed("audit", script, "--format", "json", "--lang", "en", *versions,
@@ -213,6 +257,16 @@ class AuditTest(CliTest):
         inert = {r["ruleId"] for r in run_["results"]}
         self.assertIn("FTH001", inert)
 
+    def test_sarif_holds_to_its_schema(self):
+        shutil.copytree(SCRIPTS, self.temp / "a b")
+        (self.temp / "a b" / "wrong.py").write_text("def f(:\n")
+        for args in (("--lang", "zh"), ("--machine", "mac-mps"), ()):
+            log = self.succeed("audit", self.temp / "a b", "--format", "sarif", *VERSIONS,
+                               *args).json()
+            check_sarif(log, "log")
+            levels = {r["level"] for r in log["runs"][0]["results"]}
+            self.assertLessEqual({"note", "error"}, levels)
+
     def test_fix_changes_what_is_certain_and_nothing_else(self):
         for name in EXPECTED:
             if not name.endswith(".py"):
@@ -232,6 +286,23 @@ class AuditTest(CliTest):
             for number in (1, 2):
                 self.assertNotEqual(found[number]["state"], "used", name)
             self.assertEqual(self.succeed("audit", path, "--diff", *VERSIONS).out, b"", name)
+
+    def test_fix_deletes_a_statement_that_is_alone(self):
+        def fixed(text):
+            path = self.script(text)
+            self.succeed("audit", path, "--fix", *VERSIONS)
+            return path.read_text()
+        head = "import torch\n"
+        write = "torch.backends.cudnn.benchmark = True\n"
+        self.assertEqual(fixed(head + write), head)
+        self.assertEqual(fixed(head + "if torch.cuda.is_available():\n    " + write), head)
+        self.assertEqual(fixed(head + "def f():\n    " + write), head + "def f():\n    pass\n")
+        self.assertEqual(fixed(head + "if prepare():\n    " + write),
+                         head + "if prepare():\n    pass\n")
+        for kept in ("if x:\n    # why\n    " + write, "x = " + write,
+                     "torch.backends.cudnn.benchmark, x = True, 1\n",
+                     "if (x := torch.cuda.is_available()):\n    print(x)\n"):
+            self.assertEqual(fixed(head + kept), head + kept)
 
     def test_fix_guards_flash_attention(self):
         path = self.script('import torch as t\nm = AutoModel.from_pretrained("x", '
@@ -253,6 +324,22 @@ class AuditTest(CliTest):
         found = self.audit(SCRIPTS / "colab.ipynb")["findings"]
         self.assertEqual(found[11]["cell_lines"], [2, 4, 4])
         self.assertEqual(found[2]["cell_lines"], [3, 1, 1])
+        # With the guard above, as the lines of the file have it.
+        found = self.audit(SCRIPTS / "magics.ipynb")["findings"]
+        self.assertEqual(found[8]["lines"], [[56, 57]])
+        self.assertEqual(found[8]["cell_lines"], [4, 1, 2])
+
+    def test_every_code_has_its_page(self):
+        found = self.audit(SCRIPTS / "lookalikes.py")["findings"]
+        for finding in found:
+            page = (ROOT / "docs/audit" / (finding["code"] + ".md")).read_text()
+            self.assertTrue(page.startswith("# " + finding["code"] + ": " + finding["name"]))
+
+    def test_chinese_syntax_error(self):
+        path = self.script("def f(:\n")
+        for form in ("text", "markdown", "html", "sarif"):
+            out = self.succeed("audit", path, "--lang", "zh", "--format", form).out.decode()
+            self.assertIn("第 1 行有语法错误", out)
 
 
 class HostileAuditTest(CliTest):
@@ -303,6 +390,11 @@ class HostileAuditTest(CliTest):
         self.audit(nest + b" " * 90 + b"model.half()\n", seconds=3)
         kwargs = b"k = {}\n" + b"if cuda:\n    k['top_k'] = 5\n" * 3000 + b"model.generate(**k)\n"
         self.audit(kwargs * 2, seconds=3)
+        elifs = b"".join(b"elif a == %d:\n    model.generate(x, top_k=%d)\n" % (i, i)
+                         for i in range(5000))
+        self.audit(b"if a < 0:\n    pass\n" + elifs, seconds=3)
+        halves = b"".join(b"if cuda and x%d:\n    model = model.half()\n" % i for i in range(5000))
+        self.audit(halves, seconds=3)
 
     def test_control_characters_stay_out_of_the_report(self):
         path = self.temp / "s.py"

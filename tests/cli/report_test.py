@@ -27,7 +27,7 @@ class Report(CliTest):
         self.assertIsNone(document["measure"])
 
     def test_counts_add_up_to_the_thirteen(self):
-        for language, total in (("en", "together"), ("zh", "合计")):
+        for language, total in (("en", "Total"), ("zh", "总计")):
             text = self.report("--no-measure", "--format", "markdown", "--lang", language).out
             line = next(line for line in text.decode().split("\n") if line.startswith(f"| {total}"))
             numbers = [int(n) for n in re.findall(r"\[(\d+)\]", line)]

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <limits>
 
 namespace fathom {
 namespace {
@@ -12,7 +13,8 @@ using Field = SyntaxField;
 
 constexpr int kMaxDepth = 40;
 constexpr int kMaxSteps = 3000;              // of one question
-constexpr int64_t kMaxTotalSteps = 4000000;  // of a file
+constexpr int64_t kMaxTotalSteps = 1000000;  // of a file, after which
+constexpr int kFewSteps = 100;               // is what a question may take
 constexpr size_t kMaxAlternatives = 24;
 
 Alternative Constant(ScriptValue::Kind kind, double number, std::string text,
@@ -36,6 +38,10 @@ double ParseNumber(std::string_view text) {
 
 }  // namespace
 
+bool Evaluator::HasSteps() const {
+  return steps_ <= (total_steps_ <= kMaxTotalSteps ? kMaxSteps : kFewSteps);
+}
+
 // One level of a question; falls back to unknown beyond the bounds and inside a cycle.
 struct Evaluator::Limit {
   Limit(Evaluator& owner, const void* key) : owner(owner), key(key) {
@@ -44,8 +50,7 @@ struct Evaluator::Limit {
     ++owner.steps_;
     ++owner.total_steps_;
     entered = owner.active_.insert(key).second;
-    ok = entered && owner.depth_ <= kMaxDepth && owner.steps_ <= kMaxSteps &&
-         owner.total_steps_ <= kMaxTotalSteps;
+    ok = entered && owner.depth_ <= kMaxDepth && owner.HasSteps();
   }
   ~Limit() {
     --owner.depth_;
@@ -149,6 +154,16 @@ Evaluator::Evaluator(const Script& script) : script_(script) {
     const SyntaxNode* name = function->Child(Field::kName);
     if (name != nullptr) functions_by_name_[std::string(name->text)].push_back(function);
   }
+  for (const SyntaxNode* node : script.classes()) {
+    const SyntaxNode* name = node->Child(Field::kName);
+    const SyntaxNode* bases = node->Child(Field::kSuperclasses);
+    if (name == nullptr || bases == nullptr) continue;
+    for (const SyntaxNode* base : bases->children) {
+      if (base->Is(Kind::kIdentifier)) {
+        derived_classes_[std::string(base->text)].emplace_back(name->text);
+      }
+    }
+  }
   for (const CallSite& call : script.calls()) {
     const SyntaxNode* callee = Unwrap(call.callee);
     if (callee == nullptr) continue;
@@ -178,7 +193,7 @@ bool Evaluator::VisitReaching(const SyntaxNode* use, const std::string& name, co
     const bool in_line = IsInline(scope, at);
     std::vector<Guards> covered;
     bool any = false;
-    size_t looked_at = 0;
+    size_t looked_at = 0, settled = 0;
     for (auto it = definitions->rbegin(); it != definitions->rend(); ++it) {
       if (++looked_at > 400) break;
       if (in_line && !HoldsBefore(*it, use)) continue;
@@ -193,10 +208,14 @@ bool Evaluator::VisitReaching(const SyntaxNode* use, const std::string& name, co
       any = true;
       if (!visit(reaching)) continue;
       if (reaching.guards.empty()) return true;
+      if (++settled >= kMaxAlternatives) return false;
+      const bool open = std::any_of(reaching.guards.begin(), reaching.guards.end(),
+                                    [](const Guard& guard) { return guard.branches == 0; });
+      if (open) continue;  // of an `if` without else: never part of all cases
       covered.push_back(std::move(reaching.guards));
       std::vector<const Guards*> all;
       for (const Guards& guards : covered) all.push_back(&guards);
-      if (covered.size() <= 24 && CoversAll(all)) return true;
+      if (CoversAll(all)) return true;
     }
     // What a loop hands from one turn to the next stands behind its use.
     if (!any && in_line && !definitions->empty() && use->Above(Kind::kFor) == nullptr &&
@@ -313,6 +332,8 @@ Alternatives Evaluator::EvaluateDefinition(const Scope* scope, const Definition&
         if (value.value.Is(ScriptValue::Kind::kDisplay) && place < list->children.size() &&
             (list->Is(Kind::kTuple) || list->Is(Kind::kList) || list->Is(Kind::kExpressionList))) {
           Append(all, Evaluate(list->children[place]), value.guards);
+        } else if (Alternatives made = ParsedDataclass(value.value, place); !made.empty()) {
+          Append(all, std::move(made), value.guards);
         } else if (value.value.Is(ScriptValue::Kind::kPath) && definition.position == 0 &&
                    value.value.text.ends_with("args()")) {
           all.push_back(value);  // args, rest = parser.parse_known_args()
@@ -402,6 +423,35 @@ Alternatives Evaluator::EvaluateAttribute(const SyntaxNode* node) {
   return all;
 }
 
+namespace {
+
+// The place of `name: type` among the fields of a class body, as a dataclass takes them.
+size_t FieldPlace(const SyntaxNode* node, std::string_view name) {
+  size_t place = 0;
+  for (const SyntaxNode* statement : StatementsOf(node->Child(Field::kBody))) {
+    const SyntaxNode* field = statement->children.empty() ? nullptr : statement->children[0];
+    if (field == nullptr || !field->Is(Kind::kAssignment)) continue;
+    const SyntaxNode* left = field->Child(Field::kLeft);
+    if (left == nullptr || field->Child(Field::kType) == nullptr) continue;
+    if (left->text == name) return place;
+    ++place;
+  }
+  return std::numeric_limits<size_t>::max();
+}
+
+// @property, @cached_property: read as a value.
+bool IsProperty(const SyntaxNode* function) {
+  const SyntaxNode* decorated = function->parent;
+  if (decorated == nullptr || !decorated->Is(Kind::kDecorated)) return false;
+  return std::any_of(decorated->children.begin(), decorated->children.end(),
+                     [](const SyntaxNode* child) {
+                       return child->Is(Kind::kDecorator) &&
+                              child->text.find("property") != std::string_view::npos;
+                     });
+}
+
+}  // namespace
+
 Alternatives Evaluator::EvaluateMember(const ScriptValue& object, const SyntaxNode* node,
                                        std::string_view name) {
   using V = ScriptValue::Kind;
@@ -411,6 +461,8 @@ Alternatives Evaluator::EvaluateMember(const ScriptValue& object, const SyntaxNo
       // A dataclass: what its maker was given.
       if (const CallSite* call = script_.CallAt(object.call)) {
         if (const auto* keyword = call->Find(name)) return Evaluate(keyword->value);
+        const size_t place = FieldPlace(object.node, name);
+        if (place < call->positional.size()) return Evaluate(call->positional[place]);
       }
     }
     const std::string with_self = "self." + std::string(name);
@@ -427,7 +479,15 @@ Alternatives Evaluator::EvaluateMember(const ScriptValue& object, const SyntaxNo
         const bool placeholder = value != nullptr && value->Is(Kind::kNone) && found->size() > 1;
         if (placeholder) continue;  // self.model = None until it is loaded
         const Guards guards = GuardsBetween(it->node, scope->node, *this);
-        Append(all, EvaluateDefinition(scope, *it), guards);
+        const bool property = it->kind == Definition::Kind::kFunction && IsProperty(it->node);
+        Alternatives values = property ? EvaluateReturns(it->node) : EvaluateDefinition(scope, *it);
+        for (Alternative& member : values) {
+          // field(default=50): the option is the field.
+          const bool is_field =
+              member.option.ends_with("ield") || member.option.ends_with("Option");
+          if (is_field && !DottedText(node).empty()) member.option = DottedText(node);
+        }
+        Append(all, std::move(values), guards);
         if (guards.empty()) break;
       }
       if (!all.empty()) return all;

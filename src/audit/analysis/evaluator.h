@@ -42,6 +42,14 @@ class Evaluator {
   Guards GuardsOf(const SyntaxNode* node);
   // Whether the name stands for an option of the script: then its spelling, else empty.
   std::string OptionOf(const SyntaxNode* expression);
+
+  // The branches of an `if` behind its first one, and for each whether a condition so far is a
+  // guard: found out once.
+  struct IfBranches {
+    std::vector<const SyntaxNode*> others;
+    std::vector<bool> counts;  // the first of all first
+  };
+  const IfBranches& BranchesOf(const SyntaxNode* node);
   // The module's definitions of a name, its imports and so on, seen from the end of the module.
   const std::vector<Definition>* DefinitionsOf(const SyntaxNode* name) const;
 
@@ -49,11 +57,13 @@ class Evaluator {
   friend class Step;
   struct Limit;
 
+  bool HasSteps() const;
   Alternatives EvaluateInner(const SyntaxNode* expression);
   Alternatives EvaluateName(const SyntaxNode* expression, const std::string& name);
   Alternatives EvaluateAttribute(const SyntaxNode* expression);
   Alternatives EvaluateCall(const SyntaxNode* expression);
   Alternatives EvaluateLibraryCall(const CallSite& call, const std::string& path);
+  Alternatives EvaluateGetattr(const CallSite& call);
   Alternatives EvaluateMethod(const CallSite& call, const SyntaxNode* callee);
   Alternatives EvaluateSubscript(const SyntaxNode* expression);
   Alternatives EvaluateConditional(const SyntaxNode* expression);
@@ -64,6 +74,10 @@ class Evaluator {
   Alternatives EvaluateMember(const ScriptValue& object, const SyntaxNode* expression,
                               std::string_view name);
   Alternatives EvaluateReturns(const SyntaxNode* function);
+  Alternatives ParsedDataclass(const ScriptValue& parsed, size_t place);
+  Alternatives BaseInstances(const SyntaxNode* node);
+  const SyntaxNode* DefiningClass(const SyntaxNode* owner, std::string_view name, int depth = 0);
+  void AddInheritedCalls(const SyntaxNode* init, const std::function<void(std::string_view)>& add);
   Alternatives EvaluateParameter(const Scope* scope, const Definition& definition);
   Alternatives EvaluateDefinition(const Scope* scope, const Definition& definition);
   Alternatives AnnotationInstance(const SyntaxNode* annotation);
@@ -94,8 +108,10 @@ class Evaluator {
   int64_t total_steps_ = 0;
   std::set<const void*> active_;
   std::map<const SyntaxNode*, std::vector<const CallSite*>> callers_;
+  std::map<const SyntaxNode*, IfBranches> if_branches_;
   std::map<std::string, std::vector<const SyntaxNode*>, std::less<>> functions_by_name_;
   std::map<std::string, std::vector<const CallSite*>, std::less<>> calls_by_name_;
+  std::map<std::string, std::vector<std::string>, std::less<>> derived_classes_;  // by base
 };
 
 }  // namespace fathom

@@ -179,10 +179,84 @@ constexpr auto kUserSettings = std::to_array<DefaultOf>({
 
 }  // namespace
 
+// super(): what the bases of the class around make of self.
+Alternatives Evaluator::BaseInstances(const SyntaxNode* node) {
+  const Scope* around = script_.ClassOf(script_.ScopeOf(node));
+  const SyntaxNode* bases = around == nullptr ? nullptr : around->node->Child(Field::kSuperclasses);
+  Alternatives all;
+  for (const SyntaxNode* base : bases == nullptr ? std::vector<SyntaxNode*>() : bases->children) {
+    for (Alternative& value : Evaluate(base)) {
+      if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
+      value.value.kind = ScriptValue::Kind::kInstance;
+      all.push_back(std::move(value));
+    }
+  }
+  if (all.empty()) all.push_back(PathOf("super()", node));
+  return all;
+}
+
+// What stands at `place` of HfArgumentParser((A, B)).parse_args_into_dataclasses(): an A, a B.
+Alternatives Evaluator::ParsedDataclass(const ScriptValue& parsed, size_t place) {
+  const std::string_view suffix = "HfArgumentParser().parse_args_into_dataclasses()";
+  const CallSite* call = parsed.Is(ScriptValue::Kind::kPath) && parsed.text.ends_with(suffix)
+                             ? script_.CallAt(parsed.node)
+                             : nullptr;
+  const SyntaxNode* callee = call == nullptr ? nullptr : Unwrap(call->callee);
+  Alternatives all;
+  if (callee == nullptr) return all;
+  for (const Alternative& parser : Evaluate(callee->Child(Field::kObject))) {
+    const CallSite* made =
+        parser.value.node == nullptr ? nullptr : script_.CallAt(parser.value.node);
+    if (made == nullptr || made->positional.empty()) continue;
+    const SyntaxNode* type = Unwrap(made->positional[0]);
+    const bool several = type->Is(Kind::kTuple) || type->Is(Kind::kList);
+    if (several ? place >= type->children.size() : place > 0) continue;
+    for (Alternative& value : Evaluate(several ? type->children[place] : type)) {
+      if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
+      value.value.kind = ScriptValue::Kind::kInstance;
+      all.push_back(std::move(value));
+    }
+  }
+  return all;
+}
+
+// The class that defines the method, looked for from `owner` up through the bases in this file.
+const SyntaxNode* Evaluator::DefiningClass(const SyntaxNode* owner, std::string_view name,
+                                           int depth) {
+  const Scope* scope = owner == nullptr ? nullptr : script_.ScopeIn(owner);
+  if (scope == nullptr || depth > 8) return nullptr;
+  if (scope->Find(name) != nullptr) return owner;
+  const SyntaxNode* bases = owner->Child(Field::kSuperclasses);
+  for (const SyntaxNode* base : bases == nullptr ? std::vector<SyntaxNode*>() : bases->children) {
+    for (const Alternative& value : Evaluate(base)) {
+      if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
+      const SyntaxNode* found = DefiningClass(value.value.node, name, depth + 1);
+      if (found != nullptr) return found;
+    }
+  }
+  return nullptr;
+}
+
+// getattr(object, "name")
+Alternatives Evaluator::EvaluateGetattr(const CallSite& call) {
+  Alternatives all;
+  for (const Alternative& name : Evaluate(call.positional[1])) {
+    if (!name.value.Is(ScriptValue::Kind::kString)) continue;
+    for (const Alternative& object : Evaluate(call.positional[0])) {
+      for (Alternative member : EvaluateMember(object.value, call.node, name.value.text)) {
+        if (member.option.empty()) member.option = name.option;
+        all.push_back(std::move(member));
+      }
+    }
+  }
+  return all;
+}
+
 Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::string& path) {
   const std::string_view last = LastPart(path);
   const SyntaxNode* first = call.positional.empty() ? nullptr : call.positional[0];
   if (last == "partial" && first != nullptr) return Evaluate(first);
+  if (path == "super") return BaseInstances(call.node);
   const bool display = path == "dict" || last == "OrderedDict" || last == "SimpleNamespace" ||
                        last == "Namespace" || last == "EasyDict";
   if (display) {
@@ -204,19 +278,7 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
     }
     return values;
   }
-  if (path == "getattr" && call.positional.size() >= 2) {
-    Alternatives all;
-    for (const Alternative& name : Evaluate(call.positional[1])) {
-      if (!name.value.Is(ScriptValue::Kind::kString)) continue;
-      for (const Alternative& object : Evaluate(first)) {
-        for (Alternative member : EvaluateMember(object.value, call.node, name.value.text)) {
-          if (member.option.empty()) member.option = name.option;
-          all.push_back(std::move(member));
-        }
-      }
-    }
-    return all;
-  }
+  if (path == "getattr" && call.positional.size() >= 2) return EvaluateGetattr(call);
   const bool environment = path == "os.environ.get" || path == "os.environ.setdefault";
   for (const DefaultOf& known : kUserSettings) {
     if (!environment && known.path != last) continue;
@@ -236,6 +298,10 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
     if (const auto* factory = call.Find("default_factory"); factory != nullptr && all.empty()) {
       for (const Alternative& made : Evaluate(factory->value)) {
         if (made.value.Is(ScriptValue::Kind::kFunction)) return EvaluateReturns(made.value.node);
+        if (!made.value.Is(ScriptValue::Kind::kClass)) continue;
+        Alternative instance = made;
+        instance.value.kind = ScriptValue::Kind::kInstance;
+        all.push_back(std::move(instance));
       }
     }
     if (!all.empty()) return all;
@@ -281,6 +347,11 @@ const SyntaxNode* ClassAround(const Script& script, const SyntaxNode* function) 
   return around != nullptr && around->kind == Scope::Kind::kClass ? around->node : nullptr;
 }
 
+std::string_view NameOf(const SyntaxNode* definition) {
+  const SyntaxNode* name = definition == nullptr ? nullptr : definition->Child(Field::kName);
+  return name == nullptr ? std::string_view() : name->text;
+}
+
 }  // namespace
 
 std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
@@ -301,9 +372,10 @@ std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
       for (const Alternative& object : objects) {
         const bool ours = object.value.Is(ScriptValue::Kind::kInstance) ||
                           object.value.Is(ScriptValue::Kind::kClass);
-        same = same || (ours && object.value.node == owner);
+        const bool defines = ours && DefiningClass(object.value.node, name) == owner;
+        same = same || defines;
         other = other || object.value.Is(ScriptValue::Kind::kPath) ||
-                (ours && object.value.node != owner && methods->second.size() > 1);
+                (ours && !defines && methods->second.size() > 1);
       }
       const bool guess = !other && !looks_like_model && !IsLibraryName(name);
       if (same || guess) reached.push_back(function);
@@ -313,11 +385,28 @@ std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
   for (const Alternative& value : Evaluate(callee)) {
     if (value.value.Is(ScriptValue::Kind::kFunction)) reached.push_back(value.value.node);
     if (!value.value.Is(ScriptValue::Kind::kClass)) continue;
-    const Scope* scope = script_.ScopeIn(value.value.node);
+    const Scope* scope = script_.ScopeIn(DefiningClass(value.value.node, "__init__"));
     const auto* init = scope == nullptr ? nullptr : scope->Find("__init__");
     if (init != nullptr) reached.push_back(init->back().node);
   }
   return reached;
+}
+
+// super().__init__(...), and the making of classes below that have no __init__ of their own.
+void Evaluator::AddInheritedCalls(const SyntaxNode* init,
+                                  const std::function<void(std::string_view)>& add) {
+  add("__init__");
+  const SyntaxNode* owner = ClassAround(script_, init);
+  std::vector<std::string> pending = {std::string(NameOf(owner))};
+  for (size_t i = 0; i < pending.size() && i < 16; ++i) {
+    const auto derived = derived_classes_.find(pending[i]);
+    if (derived == derived_classes_.end()) continue;
+    for (const std::string& name : derived->second) {
+      if (std::find(pending.begin(), pending.end(), name) != pending.end()) continue;
+      add(name);
+      pending.push_back(name);
+    }
+  }
 }
 
 const std::vector<const CallSite*>& Evaluator::CallersOf(const SyntaxNode* function) {
@@ -329,20 +418,23 @@ const std::vector<const CallSite*>& Evaluator::CallersOf(const SyntaxNode* funct
   std::string called(name->text);
   if (called == "__init__") {
     const SyntaxNode* owner = ClassAround(script_, function);
-    const SyntaxNode* owner_name = owner == nullptr ? nullptr : owner->Child(Field::kName);
-    if (owner_name == nullptr) return callers;
-    called = owner_name->text;
+    if (NameOf(owner).empty()) return callers;
+    called = NameOf(owner);
   }
   std::vector<const CallSite*> found;
-  const auto calls = calls_by_name_.find(called);
-  if (calls == calls_by_name_.end()) return callers;
-  for (const CallSite* call : calls->second) {
-    if (found.size() >= 24) break;
-    const std::vector<const SyntaxNode*> reached = Callees(*call);
-    if (std::find(reached.begin(), reached.end(), function) != reached.end()) {
-      found.push_back(call);
+  const auto add = [&](std::string_view spelling) {
+    const auto calls = calls_by_name_.find(spelling);
+    if (calls == calls_by_name_.end()) return;
+    for (const CallSite* call : calls->second) {
+      if (found.size() >= 24) break;
+      const std::vector<const SyntaxNode*> reached = Callees(*call);
+      if (std::find(reached.begin(), reached.end(), function) != reached.end()) {
+        found.push_back(call);
+      }
     }
-  }
+  };
+  add(called);
+  if (name->text == "__init__") AddInheritedCalls(function, add);
   return callers_[function] = std::move(found);
 }
 

@@ -113,9 +113,11 @@ Alternatives Evaluator::EvaluateConditional(const SyntaxNode* node) {
   Alternatives all;
   for (int branch = 0; branch < 2; ++branch) {
     const SyntaxNode* value = node->children[branch == 0 ? 0 : 2];
-    if (value->dead || (truth && !option.empty() && *truth != (branch == 0))) continue;
+    // A value that hangs on an option counts at the option's default: no guard.
+    const bool decided = truth.has_value() && !option.empty();
+    if (value->dead || (decided && *truth != (branch == 0))) continue;
     guard.branch = branch;
-    Append(all, Evaluate(value), {guard}, option);
+    Append(all, Evaluate(value), decided ? Guards() : Guards{guard}, option);
   }
   return all;
 }
@@ -173,6 +175,8 @@ Alternatives Evaluator::EvaluateComparison(const SyntaxNode* node) {
     if (!b.Is(ScriptValue::Kind::kDisplay) || !a.Is(ScriptValue::Kind::kString)) return {};
     for (const SyntaxNode* element : b.node->children) {
       const auto text = StringLiteral(element);
+      const bool other = element->Is(Kind::kNone) || element->Is(Kind::kInteger);
+      if (other) continue;  // no string
       if (!text) return {};
       truth = truth || *text == a.text;
     }
@@ -211,6 +215,7 @@ Alternatives Evaluator::EvaluateSubscript(const SyntaxNode* node) {
     } else if (key.value.Is(ScriptValue::Kind::kNumber) && key.value.number >= 0) {
       for (const Alternative& list : Evaluate(object)) {
         const auto place = static_cast<size_t>(key.value.number);
+        Append(all, ParsedDataclass(list.value, place), list.guards);
         if (list.value.Is(ScriptValue::Kind::kDisplay) && !list.value.node->Is(Kind::kCall) &&
             !list.value.node->Is(Kind::kDictionary) && place < list.value.node->children.size()) {
           Append(all, Evaluate(list.value.node->children[place]), list.guards);

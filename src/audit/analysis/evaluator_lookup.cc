@@ -45,7 +45,9 @@ Alternatives Evaluator::LookUp(const SyntaxNode* dictionary, std::string_view ke
 
 Alternatives Evaluator::LookUpInner(const SyntaxNode* node, std::string_view key) {
   if (depth_ == 1) steps_ = 0;
-  if (++steps_ > 3000 || ++total_steps_ > 4000000) return Absent(node);
+  ++steps_;
+  ++total_steps_;
+  if (!HasSteps()) return Absent(node);
   switch (node->kind) {
     case Kind::kDictionary:
       return LookUpDisplay(node, key);

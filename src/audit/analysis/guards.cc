@@ -22,12 +22,6 @@ bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> 
   });
 }
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
-
 // Whether an except clause stands for "this machine or library cannot": not for the end of input,
 // and not for a report of any error at all around a large piece of the script.
 bool HandlerCounts(const SyntaxNode* handler, size_t body_statements) {
@@ -64,25 +58,28 @@ bool BodyLeaves(const SyntaxNode* body) {
 
 // The branch of an `if` that `child` (its consequence, an elif, an else) is.
 Guard IfGuard(const SyntaxNode* node, const SyntaxNode* child, Evaluator& evaluator) {
+  const Evaluator::IfBranches& branches = evaluator.BranchesOf(node);
+  const std::vector<const SyntaxNode*>& others = branches.others;
   Guard guard;
   guard.owner = node;
   guard.at = node;
   guard.condition = ConditionOf(node);
-  guard.counts = IsGuardCondition(guard.condition, evaluator);
-  const std::vector<const SyntaxNode*> others = node->All(Field::kAlternative);
   const bool has_else = !others.empty() && others.back()->Is(Kind::kElse);
   if (has_else) guard.branches = static_cast<int>(others.size()) + 1;
   if (others.empty() && BodyLeaves(node->Child(Field::kConsequence))) guard.branches = 2;
-  for (size_t i = 0; i < others.size() && child->field == Field::kAlternative; ++i) {
-    if (others[i]->Is(Kind::kElif)) {
-      guard.condition = ConditionOf(others[i]);
-      guard.counts = guard.counts || IsGuardCondition(guard.condition, evaluator);
-    }
-    if (others[i] != child) continue;
+  if (child->field == Field::kAlternative) {
+    const auto place = std::lower_bound(
+        others.begin(), others.end(), child,
+        [](const SyntaxNode* a, const SyntaxNode* b) { return a->begin < b->begin; });
+    guard.branch = static_cast<int>(place - others.begin()) + 1;
     guard.at = child;
-    guard.branch = static_cast<int>(i) + 1;
-    break;
+    if (child->Is(Kind::kElif)) {
+      guard.condition = ConditionOf(child);
+    } else if (others.size() >= 2) {
+      guard.condition = ConditionOf(others[others.size() - 2]);
+    }
   }
+  guard.counts = branches.counts[static_cast<size_t>(guard.branch)];
   return guard;
 }
 
@@ -204,7 +201,9 @@ bool IsMachineName(std::string_view name) {
 bool IsMachineCall(std::string_view path) {
   const size_t dot = path.rfind('.');
   const std::string_view last = dot == std::string_view::npos ? path : path.substr(dot + 1);
-  if (last == "hasattr" || last == "find_spec" || last == "import_module") return true;
+  if (last == "hasattr" || last == "find_spec" || last == "import_module" || last == "dir") {
+    return true;
+  }
   if (last.starts_with("is_") && (last.ends_with("_available") || last.ends_with("_supported"))) {
     return true;
   }
@@ -339,11 +338,16 @@ bool IsOptionCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) 
     case Kind::kCall:
       return !evaluator.OptionOf(node).empty() ||
              CallAsks(node, evaluator, depth, IsOptionCondition);
-    case Kind::kSubscript:
-      return DottedText(node->Child(Field::kValue)) == "os.environ";
+    case Kind::kSubscript: {
+      const std::string object = DottedText(node->Child(Field::kValue));
+      return object == "os.environ" || object == "sys.argv";
+    }
+    case Kind::kComparison:
+      // "--compile" in sys.argv
+      if (node->children.size() == 3 && DottedText(node->children[2]) == "sys.argv") return true;
+      return AnyChild(node, evaluator, depth, IsOptionCondition);
     case Kind::kNotOperator:
     case Kind::kBooleanOperator:
-    case Kind::kComparison:
     case Kind::kTuple:
       return AnyChild(node, evaluator, depth, IsOptionCondition);
     default:
@@ -395,6 +399,23 @@ bool IsMachineCondition(const SyntaxNode* node, Evaluator& evaluator, int depth)
     default:
       return false;
   }
+}
+
+const Evaluator::IfBranches& Evaluator::BranchesOf(const SyntaxNode* node) {
+  const auto [place, fresh] = if_branches_.try_emplace(node);
+  IfBranches& branches = place->second;
+  if (!fresh) return branches;
+  branches.others = node->All(Field::kAlternative);
+  // While it is found out, for a condition that leads back here, none counts.
+  branches.counts.assign(branches.others.size() + 1, false);
+  bool counts = IsGuardCondition(ConditionOf(node), *this);
+  branches.counts[0] = counts;
+  for (size_t i = 0; i < branches.others.size(); ++i) {
+    const SyntaxNode* other = branches.others[i];
+    counts = counts || (other->Is(Kind::kElif) && IsGuardCondition(ConditionOf(other), *this));
+    branches.counts[i + 1] = counts;
+  }
+  return branches;
 }
 
 bool IsGuardCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) {

@@ -151,6 +151,7 @@ Scope* Script::OpenScope(const SyntaxNode* node, Scope* parent) {
     functions_.push_back(node);
   } else {
     scope.kind = node->Is(Kind::kClass) ? Scope::Kind::kClass : Scope::Kind::kComprehension;
+    if (node->Is(Kind::kClass)) classes_.push_back(node);
   }
   return &scope;
 }

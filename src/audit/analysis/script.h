@@ -86,6 +86,7 @@ class Script {
   const std::vector<CallSite>& calls() const { return calls_; }
   const std::vector<AttributeWrite>& writes() const { return writes_; }
   const std::vector<const SyntaxNode*>& functions() const { return functions_; }
+  const std::vector<const SyntaxNode*>& classes() const { return classes_; }
   const std::vector<std::string>& wildcard_imports() const { return wildcards_; }
   // `exec(...)` may replace the module's variables.
   bool has_exec() const { return has_exec_; }
@@ -127,6 +128,7 @@ class Script {
   std::vector<CallSite> calls_;
   std::vector<AttributeWrite> writes_;
   std::vector<const SyntaxNode*> functions_;
+  std::vector<const SyntaxNode*> classes_;
   std::vector<std::string> wildcards_;
   std::vector<const CallSite*> option_calls_;
   std::map<const SyntaxNode*, size_t> call_index_;

@@ -219,8 +219,6 @@ void MarkConditional(SyntaxNode* node) {
   if (IsConstantTest(node->children[1], true)) node->children[2]->dead = true;
 }
 
-// An endless `while True:` without a break lets nothing after it run; not modelled: a script's
-// loop usually has one.
 void MarkNode(SyntaxNode* node) {
   if (node->Is(Kind::kIf)) MarkBranches(node);
   if (node->Is(Kind::kConditional)) MarkConditional(node);
@@ -281,6 +279,14 @@ const SyntaxNode* Unwrap(const SyntaxNode* node) {
   return node;
 }
 
+const SyntaxNode* StatementOf(const SyntaxNode* node) {
+  while (node->parent != nullptr && !node->parent->Is(Kind::kBlock) &&
+         !node->parent->Is(Kind::kModule)) {
+    node = node->parent;
+  }
+  return node;
+}
+
 std::optional<std::string> StringLiteral(const SyntaxNode* node) {
   node = Unwrap(node);
   if (node == nullptr) return std::nullopt;
@@ -308,6 +314,14 @@ std::optional<std::string> StringLiteral(const SyntaxNode* node) {
   const size_t quote = triple ? 3 : 1;
   if (text.size() < 2 * quote) return std::nullopt;
   return std::string(text.substr(quote, text.size() - 2 * quote));
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
 }
 
 std::string DottedText(const SyntaxNode* node) {
@@ -338,7 +352,65 @@ const std::vector<SyntaxNode*>& StatementsOf(const SyntaxNode* body) {
   return none;
 }
 
-bool LeavesBlock(const SyntaxNode* statement) {
+namespace {
+
+constexpr int kMaxLeaveDepth = 60;
+
+bool Leaves(const SyntaxNode* statement, int depth);
+
+bool BlockLeaves(const SyntaxNode* body, int depth) {
+  const auto& statements = StatementsOf(body);
+  return !statements.empty() && Leaves(statements.back(), depth + 1);
+}
+
+// Every branch is left, and there is an else.
+bool IfLeaves(const SyntaxNode* node, int depth) {
+  bool has_else = false;
+  if (!BlockLeaves(node->Child(Field::kConsequence), depth)) return false;
+  for (const SyntaxNode* child : node->children) {
+    if (child->field != Field::kAlternative) continue;
+    has_else = has_else || child->Is(Kind::kElse);
+    if (!BlockLeaves(child, depth)) return false;
+  }
+  return has_else;
+}
+
+bool TryLeaves(const SyntaxNode* node, int depth) {
+  bool body = false, handlers = true;
+  for (const SyntaxNode* child : node->children) {
+    const bool runs = child->field == Field::kBody || child->Is(Kind::kElse);
+    if (runs) body = body || BlockLeaves(child, depth);
+    if (child->Is(Kind::kExcept)) handlers = handlers && BlockLeaves(child, depth);
+    if (child->Is(Kind::kFinally) && BlockLeaves(child, depth)) return true;
+  }
+  return body && handlers;
+}
+
+// A `break` that ends the loop whose body this is.
+bool HasBreak(const SyntaxNode* node, int depth) {
+  if (depth > kMaxLeaveDepth) return true;
+  return std::any_of(node->children.begin(), node->children.end(), [&](const SyntaxNode* child) {
+    if (child->Is(Kind::kBreak)) return !child->dead;
+    if (child->Is(Kind::kFunction) || child->Is(Kind::kClass)) return false;
+    const bool loop = child->Is(Kind::kFor) || child->Is(Kind::kWhile);
+    if (!loop) return HasBreak(child, depth + 1);
+    // Of a loop within, only what follows it as its else.
+    return std::any_of(child->children.begin(), child->children.end(), [&](const SyntaxNode* part) {
+      return part->Is(Kind::kElse) && HasBreak(part, depth + 1);
+    });
+  });
+}
+
+bool CallLeaves(const SyntaxNode* statement) {
+  const SyntaxNode* call = statement->children.empty() ? nullptr : statement->children[0];
+  if (call == nullptr || !call->Is(Kind::kCall)) return false;
+  const std::string name = DottedText(call->Child(Field::kFunction));
+  return name == "sys.exit" || name == "exit" || name == "quit" || name == "os._exit" ||
+         name == "parser.error";
+}
+
+bool Leaves(const SyntaxNode* statement, int depth) {
+  if (depth > kMaxLeaveDepth) return false;
   switch (statement->kind) {
     case Kind::kReturn:
     case Kind::kRaise:
@@ -346,15 +418,35 @@ bool LeavesBlock(const SyntaxNode* statement) {
     case Kind::kContinue:
       return true;
     case Kind::kExpressionStatement:
-      break;
+      return CallLeaves(statement);
+    case Kind::kIf:
+      return IfLeaves(statement, depth);
+    case Kind::kTry:
+      return TryLeaves(statement, depth);
+    case Kind::kWith: {
+      // Unless its context swallows what is raised within.
+      const SyntaxNode* body = statement->Child(Field::kBody);
+      const std::string_view head =
+          statement->text.substr(0, body == nullptr ? 0 : body->begin - statement->begin);
+      const bool swallows = head.find("suppress") != std::string_view::npos ||
+                            head.find("raises") != std::string_view::npos;
+      return !swallows && body != nullptr && BlockLeaves(body, depth);
+    }
+    case Kind::kWhile: {
+      const SyntaxNode* body = statement->Child(Field::kBody);
+      return body != nullptr && IsConstantTest(statement->Child(Field::kCondition), true) &&
+             !HasBreak(body, depth);
+    }
     default:
       return false;
   }
-  const SyntaxNode* call = statement->children.empty() ? nullptr : statement->children[0];
-  if (call == nullptr || !call->Is(Kind::kCall)) return false;
-  const std::string name = DottedText(call->Child(Field::kFunction));
-  return name == "sys.exit" || name == "exit" || name == "quit" || name == "os._exit" ||
-         name == "parser.error";
+}
+
+}  // namespace
+
+bool LeavesBlock(const SyntaxNode* statement) {
+  if (statement->leaves < 0) statement->leaves = Leaves(statement, 0) ? 1 : 0;
+  return statement->leaves == 1;
 }
 
 SyntaxTree::SyntaxTree(const PythonSource& source) {

@@ -140,6 +140,7 @@ struct SyntaxNode {
   SyntaxKind kind = SyntaxKind::kOther;
   SyntaxField field = SyntaxField::kNone;  // the role in the parent
   bool dead = false;                       // never runs (set by MarkDeadCode)
+  mutable int8_t leaves = -1;              // what LeavesBlock said; -1: not asked yet
   uint16_t depth = 0;
   uint32_t begin = 0, end = 0;  // bytes of PythonSource::text()
   uint32_t index = 0;           // place in the tree, in order of begin
@@ -157,9 +158,13 @@ struct SyntaxNode {
 
 // Parentheses around an expression, `await` before it and `(a := b)` taken off.
 const SyntaxNode* Unwrap(const SyntaxNode* node);
+// The statement that the node is part of: a child of a block or of the module.
+const SyntaxNode* StatementOf(const SyntaxNode* node);
 // The text of a plain string literal (several joined), without prefix and quotes; nothing for
 // bytes and for f-strings with a value in them.
 std::optional<std::string> StringLiteral(const SyntaxNode* node);
+// ASCII letters as small ones.
+std::string Lower(std::string_view text);
 // "self.model.config" for a chain of names; empty for anything else.
 std::string DottedText(const SyntaxNode* node);
 
@@ -176,7 +181,8 @@ class SyntaxTree {
 };
 
 // Whether the statement never lets the next one run: return, raise, break, continue, sys.exit(),
-// exit(), quit(), os._exit(), parser.error().
+// exit(), quit(), os._exit(), parser.error(), an `if`, `try` or `with` of which every way does so,
+// and an endless loop without a break.
 bool LeavesBlock(const SyntaxNode* statement);
 // The statements of a block, module or clause; for others nothing.
 const std::vector<SyntaxNode*>& StatementsOf(const SyntaxNode* body);

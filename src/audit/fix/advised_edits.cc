@@ -20,7 +20,9 @@ struct TextEdit {
 
 const SyntaxNode* NodeAt(const SyntaxTree& tree, const Finding::Place& place) {
   for (const SyntaxNode& node : tree.nodes()) {
-    if (node.begin == place.begin && node.end == place.end && node.parent != nullptr) return &node;
+    if (node.Is(Kind::kBlock) || node.parent == nullptr)
+      continue;  // of one statement: the same place
+    if (node.begin == place.begin && node.end == place.end) return &node;
   }
   return nullptr;
 }
@@ -48,16 +50,37 @@ TextEdit DeleteElement(std::string_view text, const SyntaxNode& node) {
   return {begin, end, ""};
 }
 
+// Whether asking changes anything: a call that is no mere question, `:=`, await.
+bool HasEffects(const SyntaxNode* node) {
+  static constexpr std::string_view kQuestions =
+      " hasattr getattr isinstance len str int bool any all tuple startswith endswith lower get "
+      "getenv device_count system machine parse Version find_spec split get_device_capability ";
+  if (node->Is(Kind::kNamedExpression) || node->Is(Kind::kAwait)) return true;
+  if (node->Is(Kind::kCall)) {
+    const SyntaxNode* callee = Unwrap(node->Child(Field::kFunction));
+    const SyntaxNode* attribute = callee == nullptr ? nullptr : callee->Child(Field::kAttribute);
+    const SyntaxNode* name = attribute != nullptr ? attribute : callee;
+    const bool asks = name != nullptr &&
+                      (name->text.starts_with("is_") ||
+                       kQuestions.find(" " + std::string(name->text) + " ") != kQuestions.npos);
+    if (!asks) return true;
+  }
+  return std::any_of(node->children.begin(), node->children.end(),
+                     [](const SyntaxNode* child) { return HasEffects(child); });
+}
+
 // A statement with its line; a block that would be empty keeps a `pass`, an `if` around nothing
-// goes too.
+// goes too where its condition only asks.
 std::optional<TextEdit> DeleteStatement(std::string_view text, const SyntaxNode& inner) {
   const SyntaxNode* statement = inner.parent;
   if (statement == nullptr || !statement->Is(Kind::kExpressionStatement)) return std::nullopt;
   const SyntaxNode* block = statement->parent;
   while (block->Is(Kind::kBlock) && block->children.size() == 1) {
     const SyntaxNode* owner = block->parent;
-    const bool bare_if =
-        owner->Is(Kind::kIf) && owner->Child(Field::kAlternative) == nullptr && owner->parent;
+    const SyntaxNode* condition = owner->Child(Field::kCondition);
+    const bool bare_if = owner->Is(Kind::kIf) && owner->parent != nullptr &&
+                         owner->Child(Field::kAlternative) == nullptr && condition != nullptr &&
+                         !HasEffects(condition);
     if (!bare_if) return TextEdit{statement->begin, statement->end, "pass"};
     statement = owner;
     block = owner->parent;
@@ -107,11 +130,19 @@ void FixIdle(const PythonSource& source, const SyntaxTree& tree, const Finding& 
     const SyntaxNode* node = NodeAt(tree, place);
     if (node == nullptr) continue;
     if (node->Is(Kind::kKeywordArgument) || node->Is(Kind::kPair)) {
-      edits->push_back(DeleteElement(source.text(), *node));
+      const SyntaxNode* value = node->Child(Field::kValue);
+      if (value != nullptr && !HasEffects(value)) {
+        edits->push_back(DeleteElement(source.text(), *node));
+      }
       continue;
     }
     if (node->Is(Kind::kExpressionStatement) && !node->children.empty()) node = node->children[0];
-    if (!node->Is(Kind::kAssignment)) continue;
+    const SyntaxNode* left = node->Child(Field::kLeft);
+    const SyntaxNode* right = node->Child(Field::kRight);
+    const bool alone = node->Is(Kind::kAssignment) && left != nullptr && right != nullptr &&
+                       left->Is(Kind::kAttribute) && !right->Is(Kind::kAssignment) &&
+                       !HasEffects(right);
+    if (!alone) continue;  // it writes something else too
     std::optional<TextEdit> edit = DeleteStatement(source.text(), *node);
     if (!edit || HasComment(source, *edit)) continue;  // somebody's words would go with it
     edits->push_back(std::move(*edit));

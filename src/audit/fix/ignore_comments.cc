@@ -71,13 +71,21 @@ IgnoreComments::IgnoreComments(const PythonSource& source) {
   }
 }
 
+bool IgnoreComments::Entry::Names(std::string_view code) const {
+  return codes.empty() || std::find(codes.begin(), codes.end(), code) != codes.end();
+}
+
 bool IgnoreComments::Ignores(std::string_view code, int first, int last) const {
   return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
     const bool near =
         (entry.line >= first && entry.line <= last) || (entry.alone && entry.line == first - 1);
-    return near && (entry.codes.empty() ||
-                    std::find(entry.codes.begin(), entry.codes.end(), code) != entry.codes.end());
+    return near && entry.Names(code);
   });
+}
+
+bool IgnoreComments::IgnoresFile(std::string_view code) const {
+  return std::any_of(entries_.begin(), entries_.end(),
+                     [&](const Entry& entry) { return entry.alone && entry.Names(code); });
 }
 
 }  // namespace fathom

@@ -22,12 +22,16 @@ class IgnoreComments {
   // Whether a finding `code` on lines first..last (of the file, from 1) is to be kept out: a
   // comment stands on one of the lines, or alone on the line before them.
   bool Ignores(std::string_view code, int first, int last) const;
+  // Whether a finding that is on no line is: by a comment that stands alone.
+  bool IgnoresFile(std::string_view code) const;
 
  private:
   struct Entry {
     int line;    // that it stands on
     bool alone;  // with nothing before it
     std::vector<std::string> codes;
+
+    bool Names(std::string_view code) const;
   };
   std::vector<Entry> entries_;
 };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "audit/report/report.h"
+#include "base/escape_html.h"
 
 namespace fathom {
 namespace {
@@ -26,37 +27,17 @@ font-size:.85rem}table{border-collapse:collapse;width:100%}
 th,td{border:1px solid var(--line);padding:.3rem .6rem;text-align:right}
 th:first-child,td:first-child{text-align:left}tr:last-child td{font-weight:600}
 .chart{width:100%;height:auto;margin:.6rem 0}.chart text{fill:var(--ink);font-size:12px}
+.legend{margin:0 0 .6rem;color:var(--soft);font-size:.9rem}.legend span{margin-right:1.2rem;
+white-space:nowrap}.key{width:.7em;height:.7em;margin-right:.4em}
 .yes{fill:var(--yes)}.none{fill:var(--none)}.no{fill:var(--no)}.open{fill:var(--open)}
-@media (max-width:34rem){dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
+@media (max-width:34rem){.chart text{font-size:17px}
+dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
 @media print{body{max-width:none}article{border-color:#999}}
 )";
 
-std::string Escaped(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) >= 0x20 || c == '\n' || c == '\t') escaped += c;
-    }
-  }
-  return escaped;
-}
-
 // A bar for each kind of device: what of the used works, does nothing, fails; and what is open.
 std::string Chart(const ScriptAudit& audit, Language language) {
-  std::string svg = "<svg class=\"chart\" viewBox=\"0 0 600 112\" role=\"img\">";
+  std::string svg = "<svg class=\"chart\" viewBox=\"0 0 600 88\" role=\"img\">";
   constexpr int kLeft = 90, kUnit = 36;
   for (size_t device = 0; device < 3; ++device) {
     int counts[4] = {};
@@ -67,7 +48,8 @@ std::string Chart(const ScriptAudit& audit, Language language) {
     const int y = 8 + static_cast<int>(device) * 28;
     svg += fmt::format(
         "<text x=\"0\" y=\"{}\">{}</text>", y + 15,
-        Escaped(Text(language, fmt::format("device.{}", AuditDeviceName(kAuditDevices[device])))));
+        EscapeHtml(
+            Text(language, fmt::format("device.{}", AuditDeviceName(kAuditDevices[device])))));
     int x = kLeft;
     static constexpr std::string_view kClasses[] = {"yes", "none", "no", "open"};
     for (int part = 0; part < 4; ++part) {
@@ -79,46 +61,61 @@ std::string Chart(const ScriptAudit& audit, Language language) {
       x += counts[part] * kUnit;
     }
   }
+  svg += "</svg>\n<p class=\"legend\">";
   const std::string used = Text(language, "column.used");
   const std::pair<std::string_view, std::string> legend[] = {
       {"yes", used + " · " + Text(language, "word.support.available")},
       {"none", used + " · " + Text(language, "word.support.no_effect")},
       {"no", used + " · " + Text(language, "word.support.unavailable")},
-      {"open", Text(language, "column.unused")}};
-  int x = 0;
+      {"open", Text(language, "column.unused") + " · " + Text(language, "column.unknown")}};
   for (const auto& [name, words] : legend) {
-    svg +=
-        fmt::format("<rect class=\"{}\" x=\"{}\" y=\"96\" width=\"10\" height=\"10\"/>", name, x);
-    svg += fmt::format("<text x=\"{}\" y=\"105\">{}</text>", x + 14, Escaped(words));
-    x += 150;
+    svg += fmt::format(
+        "<span><svg class=\"key\" viewBox=\"0 0 10 10\"><rect class=\"{}\" "
+        "width=\"10\" height=\"10\"/></svg>{}</span>",
+        name, EscapeHtml(words));
   }
-  return svg + "</svg>\n";
+  return svg + "</p>\n";
+}
+
+// Without the indentation that all its lines share.
+std::string Dedented(std::string_view snippet) {
+  const auto each_line = [&](const auto& visit) {
+    for (size_t at = 0; at < snippet.size();) {
+      const size_t end = std::min(snippet.find('\n', at), snippet.size());
+      visit(snippet.substr(at, end - at));
+      at = end + 1;
+    }
+  };
+  size_t shared = snippet.size();
+  each_line([&](std::string_view line) {
+    const size_t first = line.find_first_not_of(" \t");
+    if (first != std::string_view::npos) shared = std::min(shared, first);
+  });
+  std::string text;
+  each_line([&](std::string_view line) {
+    if (!text.empty()) text += '\n';
+    text += line.substr(std::min(shared, line.size()));
+  });
+  return text;
 }
 
 void AddItem(const ReportItem& item, Language language, std::string* html) {
   const Finding& finding = item.row->finding;
   *html += fmt::format("<article><h3>{}. <code>{}</code></h3><dl>", finding.row->number,
-                       Escaped(finding.row->name));
-  const auto field = [&](std::string_view label, const std::string& value) {
-    if (value.empty()) return;
-    *html += fmt::format("<dt>{}</dt><dd>{}</dd>", Escaped(Text(language, label)), Escaped(value));
-  };
-  field("label.devices", item.devices);
-  field("label.state", item.state);
-  field("label.place", item.place);
-  field("label.reason", item.row->reason);
-  field("label.remedy", item.row->remedy);
-  field("label.quoted", item.row->quoted);
+                       EscapeHtml(finding.row->name));
+  for (const auto& [label, value] : FieldsOf(item, language)) {
+    *html += fmt::format("<dt>{}</dt><dd>{}</dd>", EscapeHtml(label), EscapeHtml(value));
+  }
   *html += "</dl>";
-  if (!finding.snippet.empty()) *html += "<pre>" + Escaped(finding.snippet) + "</pre>";
+  if (!finding.snippet.empty()) *html += "<pre>" + EscapeHtml(Dedented(finding.snippet)) + "</pre>";
   *html += "</article>\n";
 }
 
 void AddLists(const std::vector<std::pair<std::string, std::vector<std::string>>>& lists,
               std::string* html) {
   for (const auto& [title, lines] : lists) {
-    *html += "<h3>" + Escaped(title) + "</h3><ul>";
-    for (const std::string& line : lines) *html += "<li>" + Escaped(line) + "</li>";
+    *html += "<h3>" + EscapeHtml(title) + "</h3><ul>";
+    for (const std::string& line : lines) *html += "<li>" + EscapeHtml(line) + "</li>";
     *html += "</ul>\n";
   }
 }
@@ -126,29 +123,29 @@ void AddLists(const std::vector<std::pair<std::string, std::vector<std::string>>
 void AddScript(const ScriptAudit& audit, const AuditOptions& options, std::string* html) {
   const Language language = options.language;
   const AuditSections report = MakeReport(audit, options);
-  *html += "<h1>" + Escaped(report.title) + "</h1>\n";
-  *html += "<p class=\"about\">" + Escaped(report.versions) + "</p><p class=\"about\">" +
-           Escaped(report.machine) + "</p>\n";
-  if (!report.error.empty()) *html += "<p class=\"error\">" + Escaped(report.error) + "</p>\n";
+  *html += "<h1>" + EscapeHtml(report.title) + "</h1>\n";
+  *html += "<p class=\"about\">" + EscapeHtml(report.versions) + "</p><p class=\"about\">" +
+           EscapeHtml(report.machine) + "</p>\n";
+  if (!report.error.empty()) *html += "<p class=\"error\">" + EscapeHtml(report.error) + "</p>\n";
   *html += Chart(audit, language);
   for (const ReportSection& section : report.sections) {
-    *html += "<h2>" + Escaped(section.title) + "</h2>\n";
+    *html += "<h2>" + EscapeHtml(section.title) + "</h2>\n";
     for (const ReportItem& item : section.items) AddItem(item, language, html);
   }
-  *html += "<h2>" + Escaped(Text(language, "section.counts")) + "</h2>\n<table>";
+  *html += "<h2>" + EscapeHtml(Text(language, "section.counts")) + "</h2>\n<table>";
   for (size_t i = 0; i < report.counts.size(); ++i) {
     *html += "<tr>";
     for (const std::string& cell : report.counts[i]) {
-      *html += fmt::format("<{0}>{1}</{0}>", i == 0 ? "th" : "td", Escaped(cell));
+      *html += fmt::format("<{0}>{1}</{0}>", i == 0 ? "th" : "td", EscapeHtml(cell));
     }
     *html += "</tr>";
   }
-  *html += "</table>\n<h2>" + Escaped(report.here_title) + "</h2>\n";
+  *html += "</table>\n<h2>" + EscapeHtml(report.here_title) + "</h2>\n";
   AddLists(report.here, html);
-  *html += "<h2>" + Escaped(Text(language, "section.advice")) + "</h2>\n";
+  *html += "<h2>" + EscapeHtml(Text(language, "section.advice")) + "</h2>\n";
   AddLists(report.advice, html);
-  *html += "<h2>" + Escaped(Text(language, "section.conclusion")) + "</h2>\n<p>" +
-           Escaped(report.conclusion) + "</p>\n";
+  *html += "<h2>" + EscapeHtml(Text(language, "section.conclusion")) + "</h2>\n<p>" +
+           EscapeHtml(report.conclusion) + "</p>\n";
 }
 
 }  // namespace
@@ -161,7 +158,7 @@ std::string AuditsToHtml(const std::vector<ScriptAudit>& audits, const AuditOpti
       "<!doctype html>\n<html lang=\"{}\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
       "<title>{}</title><style>{}</style></head><body>\n",
-      language == Language::kEnglish ? "en" : "zh-CN", Escaped(title), kStyle);
+      language == Language::kEnglish ? "en" : "zh-CN", EscapeHtml(title), kStyle);
   for (const ScriptAudit& audit : audits) AddScript(audit, options, &html);
   return html + "</body></html>\n";
 }

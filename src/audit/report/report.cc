@@ -7,30 +7,9 @@
 namespace fathom {
 namespace {
 
-std::string Lines(const std::vector<LineRange>& lines) {
-  std::string text;
-  for (const LineRange& range : lines) {
-    if (!text.empty()) text += ", ";
-    text += range.first == range.last ? fmt::format("{}", range.first)
-                                      : fmt::format("{}-{}", range.first, range.last);
-  }
-  return text;
-}
-
-std::string StateText(const Finding& finding, Language language) {
-  if (finding.state == FindingState::kUsed && finding.guarded) {
-    std::string lines;
-    for (const int line : finding.guard_lines) {
-      lines += (lines.empty() ? "" : ", ") + std::to_string(line);
-    }
-    return Text(language, "state.guarded_word", lines);
-  }
-  return Text(language, fmt::format("word.state.{}", FindingStateName(finding.state)));
-}
-
 std::string PlaceText(const Finding& finding, Language language) {
   if (finding.lines.empty()) return {};
-  const std::string lines = Lines(finding.lines);
+  const std::string lines = LinesText(finding.lines);
   if (!finding.cell) return Text(language, "place.line", lines);
   const CellLines& cell = *finding.cell;
   const std::string inside = cell.first == cell.last ? fmt::format("{}", cell.first)
@@ -44,7 +23,7 @@ std::string DevicesText(const AuditedRow& row, Language language) {
     if (!text.empty()) text += " · ";
     text += Text(language, fmt::format("device.{}", AuditDeviceName(kAuditDevices[i])));
     text += " ";
-    text += Text(language, fmt::format("word.support.{}", SupportName(row.devices[i].support)));
+    text += SupportText(row.devices[i].support, language);
   }
   return text;
 }
@@ -66,30 +45,6 @@ ReportSection Section(const ScriptAudit& audit, std::string_view title, Language
 bool IsOpen(const AuditedRow& row) {
   return row.finding.state == FindingState::kNotUsed ||
          row.finding.state == FindingState::kDisabled;
-}
-
-void AddCounts(const ScriptAudit& audit, Language language, AuditSections* report) {
-  report->counts.push_back({Text(language, "column.kind"), Text(language, "column.total"),
-                            Text(language, "column.used"), Text(language, "column.unused"),
-                            Text(language, "column.unknown")});
-  int total[4] = {};
-  for (const auto& [kind, name] :
-       {std::pair<std::string_view, std::string>("kind.all", "all_devices"),
-        {"kind.two", "two_devices"},
-        {"kind.one", "one_device"},
-        {"kind.none", "no_device"}}) {
-    const int numbers[4] = {audit.Count(name), audit.Count(name + "_used"),
-                            audit.Count(name + "_not_used"), audit.Count(name + "_unknown")};
-    std::vector<std::string> row = {Text(language, kind)};
-    for (int i = 0; i < 4; ++i) {
-      row.push_back(std::to_string(numbers[i]));
-      total[i] += numbers[i];
-    }
-    report->counts.push_back(std::move(row));
-  }
-  std::vector<std::string> last = {Text(language, "kind.total")};
-  for (const int number : total) last.push_back(std::to_string(number));
-  report->counts.push_back(std::move(last));
 }
 
 void AddHere(const ScriptAudit& audit, Language language, AuditSections* report) {
@@ -132,6 +87,60 @@ std::string SourceText(const LibraryVersion& library, Language language) {
 
 }  // namespace
 
+std::string StateText(const Finding& finding, Language language) {
+  if (finding.state == FindingState::kUsed && finding.guarded) {
+    std::string lines;
+    for (const int line : finding.guard_lines) {
+      lines += (lines.empty() ? "" : ", ") + std::to_string(line);
+    }
+    return Text(language, "state.guarded_word", lines);
+  }
+  return Text(language, fmt::format("word.state.{}", FindingStateName(finding.state)));
+}
+
+std::string SupportText(Support support, Language language) {
+  return Text(language, fmt::format("word.support.{}", SupportName(support)));
+}
+
+std::vector<std::vector<std::string>> CountsOf(const ScriptAudit& audit, Language language) {
+  std::vector<std::vector<std::string>> counts;
+  counts.push_back({Text(language, "column.kind"), Text(language, "column.total"),
+                    Text(language, "column.used"), Text(language, "column.unused"),
+                    Text(language, "column.unknown")});
+  int total[4] = {};
+  for (const auto& [kind, name] :
+       {std::pair<std::string_view, std::string>("kind.all", "all_devices"),
+        {"kind.two", "two_devices"},
+        {"kind.one", "one_device"},
+        {"kind.none", "no_device"}}) {
+    const int numbers[4] = {audit.Count(name), audit.Count(name + "_used"),
+                            audit.Count(name + "_not_used"), audit.Count(name + "_unknown")};
+    std::vector<std::string> row = {Text(language, kind)};
+    for (int i = 0; i < 4; ++i) {
+      row.push_back(std::to_string(numbers[i]));
+      total[i] += numbers[i];
+    }
+    counts.push_back(std::move(row));
+  }
+  std::vector<std::string> last = {Text(language, "kind.total")};
+  for (const int number : total) last.push_back(std::to_string(number));
+  counts.push_back(std::move(last));
+  return counts;
+}
+
+std::vector<std::pair<std::string, std::string>> FieldsOf(const ReportItem& item,
+                                                          Language language) {
+  const std::pair<std::string_view, const std::string*> all[] = {
+      {"label.devices", &item.devices},    {"label.state", &item.state},
+      {"label.place", &item.place},        {"label.reason", &item.row->reason},
+      {"label.remedy", &item.row->remedy}, {"label.quoted", &item.row->quoted}};
+  std::vector<std::pair<std::string, std::string>> fields;
+  for (const auto& [label, value] : all) {
+    if (!value->empty()) fields.emplace_back(Text(language, label), *value);
+  }
+  return fields;
+}
+
 AuditSections MakeReport(const ScriptAudit& audit, const AuditOptions& options) {
   const Language language = options.language;
   AuditSections report;
@@ -145,7 +154,7 @@ AuditSections MakeReport(const ScriptAudit& audit, const AuditOptions& options) 
   report.machine =
       Text(language, options.machine.described ? "about.machine.described" : "about.machine.here",
            options.machine.name, device);
-  if (!audit.error.empty()) report.error = Text(language, "about.error", audit.error);
+  if (!audit.error.empty()) report.error = Text(language, "about.error", audit.error_text);
   for (const auto& [title, reach] : {std::pair<std::string_view, Reach>("section.all", Reach::kAll),
                                      {"section.two", Reach::kSome},
                                      {"section.one", Reach::kOne},
@@ -157,7 +166,7 @@ AuditSections MakeReport(const ScriptAudit& audit, const AuditOptions& options) 
   report.sections.push_back(Section(audit, "section.unused", language, [](const AuditedRow& row) {
     return IsOpen(row) && row.here.support == Support::kAvailable;
   }));
-  AddCounts(audit, language, &report);
+  report.counts = CountsOf(audit, language);
   report.here_title = Text(language, "section.here", options.machine.name + " (" + device + ")");
   AddHere(audit, language, &report);
   for (size_t i = 0; i < audit.advice.size(); ++i) {

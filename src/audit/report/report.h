@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/audit.h"
@@ -17,6 +18,13 @@ std::string AuditToText(const ScriptAudit& audit, const AuditOptions& options);
 std::string AuditToMarkdown(const ScriptAudit& audit, const AuditOptions& options);
 std::string AuditsToHtml(const std::vector<ScriptAudit>& audits, const AuditOptions& options);
 
+// "used, under the condition of line 3"
+std::string StateText(const Finding& finding, Language language);
+// "available", "no effect", "unavailable"
+std::string SupportText(Support support, Language language);
+// A table with its heading row and its total: by how many kinds of device a row works on.
+std::vector<std::vector<std::string>> CountsOf(const ScriptAudit& audit, Language language);
+
 // What the renderings share: the sections in order, already in words.
 struct ReportItem {
   const AuditedRow* row = nullptr;
@@ -24,6 +32,9 @@ struct ReportItem {
   std::string place;  // "line 3-4"; empty: nowhere
   std::string devices;
 };
+// What is told of it, label and text, in order; what is empty is left out.
+std::vector<std::pair<std::string, std::string>> FieldsOf(const ReportItem& item,
+                                                          Language language);
 struct ReportSection {
   std::string title;
   std::vector<ReportItem> items;

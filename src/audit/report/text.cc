@@ -19,18 +19,10 @@ std::string OneLine(std::string_view text) {
 void AddItem(const ReportItem& item, Language language, std::string* text) {
   const Finding& finding = item.row->finding;
   *text += fmt::format(" {:>2}. {}\n", finding.row->number, finding.row->name);
-  const auto field = [&](std::string_view label, const std::string& value) {
-    if (value.empty()) return;
-    const std::string name = Text(language, label);
-    const int pad = std::max(1, 20 - DisplayWidth(name));
-    *text += fmt::format("     {}{:{}}{}\n", name, "", pad, OneLine(value));
-  };
-  field("label.devices", item.devices);
-  field("label.state", item.state);
-  field("label.place", item.place);
-  field("label.reason", item.row->reason);
-  field("label.remedy", item.row->remedy);
-  field("label.quoted", item.row->quoted);
+  for (const auto& [label, value] : FieldsOf(item, language)) {
+    const int pad = std::max(1, 20 - DisplayWidth(label));
+    *text += fmt::format("     {}{:{}}{}\n", label, "", pad, OneLine(value));
+  }
 }
 
 std::string Table(const std::vector<std::vector<std::string>>& rows) {
@@ -102,16 +94,9 @@ std::string AuditToMarkdown(const ScriptAudit& audit, const AuditOptions& option
     for (const ReportItem& item : section.items) {
       const Finding& finding = item.row->finding;
       text += fmt::format("\n### {}. `{}`\n\n", finding.row->number, finding.row->name);
-      const auto field = [&](std::string_view label, const std::string& value) {
-        if (value.empty()) return;
-        text += fmt::format("- **{}**: {}\n", Text(language, label), MarkdownEscaped(value));
-      };
-      field("label.devices", item.devices);
-      field("label.state", item.state);
-      field("label.place", item.place);
-      field("label.reason", item.row->reason);
-      field("label.remedy", item.row->remedy);
-      field("label.quoted", item.row->quoted);
+      for (const auto& [label, value] : FieldsOf(item, language)) {
+        text += fmt::format("- **{}**: {}\n", label, MarkdownEscaped(value));
+      }
     }
   }
   text += "\n## " + Text(language, "section.counts") + "\n\n";

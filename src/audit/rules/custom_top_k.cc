@@ -80,14 +80,6 @@ void TargetNames(const SyntaxNode* target, Names* names) {
   }
 }
 
-const SyntaxNode* StatementOf(const SyntaxNode* node) {
-  while (node->parent != nullptr && !node->parent->Is(Kind::kBlock) &&
-         !node->parent->Is(Kind::kModule)) {
-    node = node->parent;
-  }
-  return node;
-}
-
 const SyntaxNode* AssignmentIn(const SyntaxNode* statement) {
   if (!statement->Is(Kind::kExpressionStatement) || statement->children.empty()) return nullptr;
   const SyntaxNode* inner = statement->children[0];

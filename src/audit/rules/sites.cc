@@ -1,6 +1,7 @@
 #include "audit/rules/sites.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 namespace fathom {
@@ -8,12 +9,6 @@ namespace {
 
 using Kind = SyntaxKind;
 using Field = SyntaxField;
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return lower;
-}
 
 bool Contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -34,18 +29,51 @@ Target LoadedBy(std::string_view name) {
   return Target::kModelLoad;
 }
 
+// What gives the model itself or a part of it that stands for it: model.eval(), model.base_model.
+bool StaysModel(std::string_view name) {
+  static constexpr auto kNames = std::to_array<std::string_view>(
+      {"eval()", "train()", "to()", "cuda()", "cpu()", "half()", "float()", "bfloat16()",
+       "requires_grad_()", "merge_and_unload()", "to_bettertransformer()", "module", "model",
+       "base_model", "language_model", "_orig_mod", "llm", "unwrap_model()"});
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+// Of "a().b.c()": whether each part is one that leaves a model a model.
+bool StaysModelThrough(std::string_view parts) {
+  while (!parts.empty()) {
+    if (parts[0] != '.') return false;  // the result of a call of the model
+    parts.remove_prefix(1);
+    const std::string_view name = parts.substr(0, parts.find('.'));
+    if (!StaysModel(name)) return false;
+    parts.remove_prefix(name.size());
+  }
+  return true;
+}
+
 bool IsModelPath(std::string_view path) {
   // The result of a load, of compile(), of a wrapper around a model.
   for (const std::string_view made :
        {"from_pretrained()", "from_config()", "torch.compile()", "get_peft_model()", "prepare()",
         "merge_and_unload()", "from_single_file()", "load_checkpoint_and_dispatch()"}) {
-    const size_t place = path.find(made);
+    const size_t place = path.rfind(made);
     if (place == std::string_view::npos) continue;
+    if (!StaysModelThrough(path.substr(place + made.size()))) continue;
     if (made != "from_pretrained()") return true;
     const std::string_view before = path.substr(0, place == 0 ? 0 : place - 1);
     if (LoadedBy(LastComponent(before)) == Target::kModelLoad) return true;
   }
-  return Contains(path, "ForCausalLM()") || Contains(path, "LMHeadModel()");
+  for (const std::string_view made : {"ForCausalLM()", "LMHeadModel()"}) {
+    const size_t place = path.rfind(made);
+    if (place != std::string_view::npos && StaysModelThrough(path.substr(place + made.size()))) {
+      return true;
+    }
+  }
+  return false;
+}
+
+std::string_view ParentPath(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
 }
 
 // A name that stands for a model where nothing else is known of it.
@@ -113,6 +141,18 @@ Effect Inverted(Effect effect) {
   return effect == Effect::kOff ? Effect::kOn : effect;
 }
 
+bool IsConfig(const std::vector<std::string>& paths, std::string_view text) {
+  return HasWord(text, "config") || (!paths.empty() && HasWord(paths[0], "onfig"));
+}
+
+bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text) {
+  return HasWord(text, "generation_config") || HasWord(text, "gen_config") ||
+         HasWord(text, "gen_cfg") ||
+         std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
+           return HasWord(path, "generation_config") || HasWord(path, "GenerationConfig");
+         });
+}
+
 std::string ValueText(const ScriptValue& value, const SyntaxNode* expression) {
   if (value.IsConstant() && !value.text.empty()) return value.text;
   if (value.Is(ScriptValue::Kind::kPath) && !value.text.ends_with("()")) return value.text;
@@ -166,7 +206,7 @@ Target SiteFinder::TargetOf(const CallSite& call, const std::vector<std::string>
     if (last == "generate" || last == "generate_stream" || last == "stream_generate") {
       return Target::kGenerate;
     }
-    const bool method_of_model = IsModelPath(path) || IsModelName(parent);
+    const bool method_of_model = IsModelPath(ParentPath(path)) || IsModelName(parent);
     if ((last == "chat" || last == "stream_chat" || last == "chat_stream" || last == "sample" ||
          last == "_sample" || last == "assisted_decoding") &&
         method_of_model) {
@@ -229,6 +269,7 @@ void SiteFinder::AddValues(const Alternatives& values, const SyntaxNode* node, c
     site.value = ValueText(value.value, value.origin);
     site.option = value.option;
     site.variant = variant;
+    site.origin = value.origin == nullptr ? 0 : value.origin->begin;
     sites->push_back(std::move(site));
   }
 }
@@ -278,6 +319,18 @@ void SiteFinder::AddWrites(std::string_view attribute, const IsObject& is_object
       (*sites)[i].slot = (paths.empty() ? text : paths[0]) + "." + std::string(attribute);
     }
   }
+}
+
+void SiteFinder::AddReturned(std::string_view name, Sites* sites) {
+  const auto asked = [](const ScriptValue& value) { return Inverted(BoolEffect(value)); };
+  for (const KnownCall& call : calls_) {
+    if (call.own) continue;
+    AddArgument(call, name, -1, asked, sites);
+    for (const std::string_view outer : {"model_kwargs", "generate_kwargs"}) {
+      AddNested(call, outer, name, asked, sites);
+    }
+  }
+  AddWrites(name, IsConfig, asked, sites);
 }
 
 Site SiteFinder::CallSiteOf(const CallSite& call, Effect effect, std::string value) {

@@ -24,6 +24,8 @@ struct Site {
   std::string variant;  // which fact tells of it: "high", "tf32", "static_cache"; "" the row's own
   std::string slot;     // writes to one slot: the last one holds
   int rank = 0;         // the main site is one of the lowest rank
+  bool aside = false;   // works beside the main site: changes nothing of what that is guarded by
+  uint32_t origin = 0;  // where the value is written: orders several of one node
 };
 using Sites = std::vector<Site>;
 
@@ -79,6 +81,8 @@ class SiteFinder {
   // `model_kwargs={...}` of a pipeline, spread over the call.
   void AddNested(const KnownCall& call, std::string_view outer, std::string_view name,
                  const Classify& classify, Sites* sites, std::string_view variant = {});
+  // output_attentions and the like: True asks for what costs memory, wherever it is given.
+  void AddReturned(std::string_view name, Sites* sites);
   // Whether the expression is a model, by what made it or by its name.
   bool IsModel(const SyntaxNode* expression);
 
@@ -91,6 +95,9 @@ class SiteFinder {
 // True is on, False off, None as if not written.
 Effect BoolEffect(const ScriptValue& value);
 Effect Inverted(Effect effect);
+// Whether what is written to is a configuration of any kind; a generation config in particular.
+bool IsConfig(const std::vector<std::string>& paths, std::string_view text);
+bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text);
 // What the value is called in the report.
 std::string ValueText(const ScriptValue& value, const SyntaxNode* expression);
 

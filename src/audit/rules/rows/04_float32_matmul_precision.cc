@@ -48,15 +48,23 @@ void Find(SiteFinder& finder, Sites* sites) {
       sites->push_back(std::move(site));
     }
   }
+  // All of these write what the first one writes: the last one holds.
+  const size_t matmul = sites->size();
   finder.AddWrites("allow_tf32", Object({"cuda.matmul", "backends.cuda.matmul"}), BoolEffect, sites,
                    "tf32");
-  finder.AddWrites(
-      "fp32_precision",
-      Object({"cuda.matmul", "torch.backends", "mkldnn.matmul", "mkldnn", "backends.cudnn"}),
-      BackendPrecision, sites, "tf32");
+  finder.AddWrites("fp32_precision", Object({"cuda.matmul", "torch.backends"}), BackendPrecision,
+                   sites, "tf32");
+  for (size_t i = matmul; i < sites->size(); ++i) (*sites)[i].slot = "float32_matmul_precision";
+  finder.AddWrites("fp32_precision", Object({"mkldnn.matmul", "mkldnn"}), BackendPrecision, sites,
+                   "medium");
   const size_t first = sites->size();
   finder.AddWrites("allow_tf32", Object({"cudnn"}), BoolEffect, sites, "cudnn_tf32");
-  for (size_t i = first; i < sites->size(); ++i) (*sites)[i].rank = 1;
+  finder.AddWrites("fp32_precision", Object({"backends.cudnn", "cudnn.conv", "cudnn.rnn"}),
+                   BackendPrecision, sites, "cudnn_tf32");
+  for (size_t i = first; i < sites->size(); ++i) {
+    (*sites)[i].rank = 1;
+    (*sites)[i].aside = true;
+  }
 }
 
 }  // namespace

@@ -6,14 +6,6 @@
 namespace fathom {
 namespace {
 
-bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text) {
-  return HasWord(text, "generation_config") || HasWord(text, "gen_config") ||
-         HasWord(text, "gen_cfg") ||
-         std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
-           return HasWord(path, "generation_config") || HasWord(path, "GenerationConfig");
-         });
-}
-
 bool IsModelConfig(const std::vector<std::string>& paths, std::string_view text) {
   if (IsGenerationConfig(paths, text)) return false;
   return text.ends_with("model.config") || text.ends_with("llm.config") || text == "config" ||

@@ -26,16 +26,13 @@ Effect ConfigEffect(const ScriptValue& value) {
   return value.Is(ScriptValue::Kind::kNone) ? Effect::kNone : TopKEffect(value);
 }
 
-bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text) {
-  return HasWord(text, "generation_config") || HasWord(text, "gen_config") ||
-         HasWord(text, "gen_cfg") || HasWord(text, "sampling_params") ||
-         std::any_of(paths.begin(), paths.end(), [](const std::string& path) {
-           return HasWord(path, "generation_config") || HasWord(path, "GenerationConfig") ||
-                  HasWord(path, "SamplingParams");
-         });
+bool IsSampling(const std::vector<std::string>& paths, std::string_view text) {
+  return IsGenerationConfig(paths, text) || HasWord(text, "sampling_params") ||
+         std::any_of(paths.begin(), paths.end(),
+                     [](const std::string& path) { return HasWord(path, "SamplingParams"); });
 }
 
-// Greedy and beam search do not sample, whatever top_k says.
+// Greedy, beam and contrastive search do not sample, whatever top_k says.
 bool NeverSamples(Evaluator& evaluator, const CallSite& call) {
   bool said = false;
   for (const Alternative& value : evaluator.Argument(call, "do_sample", -1)) {
@@ -44,8 +41,12 @@ bool NeverSamples(Evaluator& evaluator, const CallSite& call) {
     if (BoolEffect(value.value) != Effect::kOff) return false;
   }
   if (said) return true;
-  for (const Alternative& value : evaluator.Argument(call, "num_beams", -1)) {
-    if (value.value.Is(ScriptValue::Kind::kNumber) && value.value.number > 1) return true;
+  // Beam search, contrastive search.
+  for (const auto& [name, least] :
+       {std::pair<std::string_view, double>("num_beams", 1), {"penalty_alpha", 0}}) {
+    for (const Alternative& value : evaluator.Argument(call, name, -1)) {
+      if (value.value.Is(ScriptValue::Kind::kNumber) && value.value.number > least) return true;
+    }
   }
   return false;
 }
@@ -77,8 +78,7 @@ void Find(SiteFinder& finder, Sites* sites) {
   Evaluator& evaluator = finder.evaluator();
   for (const KnownCall& call : finder.calls()) {
     const bool update = !call.own && !call.paths.empty() &&
-                        LastComponent(call.paths[0]) == "update" &&
-                        IsGenerationConfig(call.paths, "");
+                        LastComponent(call.paths[0]) == "update" && IsSampling(call.paths, "");
     const bool generates = call.target == Target::kGenerate || call.target == Target::kPipeline;
     const bool configures = call.target == Target::kGenerationConfig || update;
     if (!generates && !configures && call.target != Target::kSampler) continue;
@@ -90,7 +90,7 @@ void Find(SiteFinder& finder, Sites* sites) {
                        sites);
     finder.AddNested(call, "generate_kwargs", "top_k", TopKEffect, sites);
   }
-  finder.AddWrites("top_k", IsGenerationConfig, ConfigEffect, sites);
+  finder.AddWrites("top_k", IsSampling, ConfigEffect, sites);
   FindCustomTopK(finder, sites);
 }
 

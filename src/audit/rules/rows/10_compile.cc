@@ -74,9 +74,8 @@ Effect ConfigEffect(const ScriptValue& value) {
   return HasWord(value.text, "CompileConfig()") ? Effect::kOn : Effect::kNone;
 }
 
-bool IsGenerationConfig(const std::vector<std::string>& paths, std::string_view text) {
-  return HasWord(text, "config") || HasWord(text, "cfg") ||
-         (!paths.empty() && HasWord(paths[0], "onfig"));
+bool IsCacheConfig(const std::vector<std::string>& paths, std::string_view text) {
+  return IsConfig(paths, text) || HasWord(text, "cfg");
 }
 
 void FindStaticCache(SiteFinder& finder, Sites* sites) {
@@ -86,8 +85,7 @@ void FindStaticCache(SiteFinder& finder, Sites* sites) {
                            call.target == Target::kGenerationConfig ||
                            call.target == Target::kPipeline;
     const bool updates = !call.paths.empty() && !call.own &&
-                         LastComponent(call.paths[0]) == "update" &&
-                         IsGenerationConfig(call.paths, "");
+                         LastComponent(call.paths[0]) == "update" && IsCacheConfig(call.paths, "");
     if (!generates && !updates) continue;
     finder.AddArgument(call, "cache_implementation", -1, CacheEffect, sites, "static_cache");
     finder.AddArgument(call, "disable_compile", -1, DisableEffect, sites, "static_cache");
@@ -96,9 +94,12 @@ void FindStaticCache(SiteFinder& finder, Sites* sites) {
     finder.AddNested(call, "generate_kwargs", "cache_implementation", CacheEffect, sites,
                      "static_cache");
   }
-  finder.AddWrites("cache_implementation", IsGenerationConfig, CacheEffect, sites, "static_cache");
-  finder.AddWrites("disable_compile", IsGenerationConfig, DisableEffect, sites, "static_cache");
-  for (size_t i = first; i < sites->size(); ++i) (*sites)[i].rank = 1;
+  finder.AddWrites("cache_implementation", IsCacheConfig, CacheEffect, sites, "static_cache");
+  finder.AddWrites("disable_compile", IsCacheConfig, DisableEffect, sites, "static_cache");
+  for (size_t i = first; i < sites->size(); ++i) {
+    (*sites)[i].rank = 1;
+    (*sites)[i].aside = true;
+  }
 }
 
 void Find(SiteFinder& finder, Sites* sites) {

@@ -96,9 +96,18 @@ void AddQuantization(SiteFinder& finder, const KnownCall& call, const Alternativ
   }
 }
 
+// Loaders of other packages kept load_in_4bit when transformers dropped it.
+bool IsForeignLoader(const KnownCall& call) {
+  return std::any_of(call.paths.begin(), call.paths.end(), [](const std::string& path) {
+    return path.starts_with("unsloth.") || path.starts_with("auto_gptq.") ||
+           path.starts_with("awq.") || path.starts_with("gptqmodel.");
+  });
+}
+
 void FindLoads(SiteFinder& finder, Sites* sites) {
   for (const KnownCall& call : finder.calls()) {
     if (call.target != Target::kModelLoad && call.target != Target::kPipeline) continue;
+    const std::string_view in_bits = IsForeignLoader(call) ? "quantized" : "load_in_bits";
     for (const std::string_view name : {"torch_dtype", "dtype"}) {
       finder.AddArgument(call, name, -1, DtypeEffect, sites);
       finder.AddNested(call, "model_kwargs", name, DtypeEffect, sites);
@@ -111,8 +120,8 @@ void FindLoads(SiteFinder& finder, Sites* sites) {
         const Effect plain = BoolEffect(given);
         return plain == Effect::kOff ? Effect::kNone : plain;
       };
-      finder.AddArgument(call, name, -1, effect, sites, "load_in_bits");
-      finder.AddNested(call, "model_kwargs", name, effect, sites, "load_in_bits");
+      finder.AddArgument(call, name, -1, effect, sites, in_bits);
+      finder.AddNested(call, "model_kwargs", name, effect, sites, in_bits);
       for (size_t i = first; i < sites->size(); ++i) {
         (*sites)[i].rank = 1;
         if ((*sites)[i].effect == Effect::kOn) (*sites)[i].value = value;

@@ -35,10 +35,6 @@ void SetVariants(Sites* sites, size_t first, std::string_view variant) {
   }
 }
 
-bool IsConfig(const std::vector<std::string>& paths, std::string_view text) {
-  return HasWord(text, "config") || (!paths.empty() && HasWord(paths[0], "onfig"));
-}
-
 void FindImplementation(SiteFinder& finder, Sites* sites) {
   for (const KnownCall& call : finder.calls()) {
     if (call.own) continue;
@@ -98,17 +94,21 @@ void FindSwitches(SiteFinder& finder, Sites* sites) {
       sites->push_back(finder.CallSiteOf(*call.call, effect, "sdpa_kernel"));
       SetVariants(sites, first, "flash_sdp");
     }
-    for (size_t i = first; i < sites->size(); ++i) (*sites)[i].rank = 1;
+    for (size_t i = first; i < sites->size(); ++i) {
+      (*sites)[i].rank = 1;
+      (*sites)[i].aside = true;
+    }
   }
 }
 
 void Find(SiteFinder& finder, Sites* sites) {
   FindImplementation(finder, sites);
-  const bool decided = std::any_of(sites->begin(), sites->end(), [](const Site& site) {
-    return site.effect == Effect::kOn || site.effect == Effect::kOff;
-  });
+  const auto has = [&](Effect effect) {
+    return std::any_of(sites->begin(), sites->end(),
+                       [&](const Site& site) { return site.effect == effect; });
+  };
   // The switches of sdpa matter only where sdpa runs.
-  if (!decided) FindSwitches(finder, sites);
+  if (!has(Effect::kOff) || has(Effect::kOn)) FindSwitches(finder, sites);
 }
 
 }  // namespace
