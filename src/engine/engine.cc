@@ -39,8 +39,9 @@ struct Engine::State {
 
   Status CheckRequest(const Request& request) const;
   Status CheckPrompt(std::span<const int32_t> ids, int64_t room) const;
-  Result<int32_t> Choose(const Sequence& sequence, std::span<const float> logits);
-  void Advance(Sequence& sequence, std::span<const float> logits, std::vector<StepEvent>& events);
+  Result<int32_t> Choose(const Sequence& sequence, std::span<float> logits);
+  Result<int32_t> ChooseFromRow(const Sequence& sequence);
+  void Advance(Sequence& sequence, std::span<float> logits, std::vector<StepEvent>& events);
   void Finish(Sequence& sequence, FinishReason reason, StepEvent& event);
   void CountStep(double seconds);
   void CollectOutputs();
@@ -92,6 +93,10 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Model> mode
                                                   .max_blocks = limits.num_blocks},
                                   *state->cache);
   state->arm = loaded.options().IsOn("top_k") ? SamplingArm::kPartial : SamplingArm::kFullSort;
+  if (!loaded.options().isa.empty()) {
+    const Result<Isa> isa = ParseIsa(loaded.options().isa);
+    if (isa.ok()) state->row.UseKernels(RowKernelsFor(HostCpuFeatures() & FeaturesOfLevel(*isa)));
+  }
   state->windows = AttentionWindows(loaded.graph());
   return std::unique_ptr<Engine>(new Engine(std::move(state)));
 }
@@ -176,18 +181,23 @@ Result<RequestId> Engine::Submit(Request request) {
 void Engine::Cancel(RequestId id) { state_->scheduler->Cancel(id); }
 
 // The next token of a sequence from its row of logits.
-Result<int32_t> Engine::State::Choose(const Sequence& sequence, std::span<const float> logits) {
+Result<int32_t> Engine::State::Choose(const Sequence& sequence, std::span<float> logits) {
+  row.Borrow(logits);
+  Result<int32_t> chosen = ChooseFromRow(sequence);
+  row.Release();  // the prompt's logits serve several sequences
+  return chosen;
+}
+
+Result<int32_t> Engine::State::ChooseFromRow(const Sequence& sequence) {
   const RequestState& request = *sequence.state;
   const SamplingParams& params = request.request.sampling;
-  if (!params.remove_invalid_values) FATHOM_TRY(CheckFinite(logits));
-  if (!params.do_sample && request.processors.empty()) return Argmax(logits);
-  row.Assign(logits);
+  if (!params.remove_invalid_values) FATHOM_TRY(CheckFinite(row));
+  if (!params.do_sample && request.processors.empty()) return Argmax(row);
   const RowContext context{params, sequence.ids, request.prompt_length};
   FATHOM_TRY(ProcessRow(request.processors, context, arm, row));
   if (!params.do_sample) return Argmax(row);
-  Distribution(row, distribution);
-  return PickToken(distribution,
-                   UniformDraw(request.request.seed, sequence.index, sequence.ids.size()));
+  const double u = UniformDraw(request.request.seed, sequence.index, sequence.ids.size());
+  return DrawToken(row, u, distribution);
 }
 
 void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& event) {
@@ -206,7 +216,7 @@ void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& e
   scheduler->Remove(sequence);
 }
 
-void Engine::State::Advance(Sequence& sequence, std::span<const float> logits,
+void Engine::State::Advance(Sequence& sequence, std::span<float> logits,
                             std::vector<StepEvent>& events) {
   const RequestState& request = *sequence.state;
   const SamplingParams& params = request.request.sampling;
@@ -272,7 +282,7 @@ Result<std::vector<StepEvent>> Engine::Step() {
   state.scheduler->Schedule(tokenizer, state.step);
   if (state.step.empty()) return events;
   const auto begin = Clock::now();
-  FATHOM_ASSIGN(const std::span<const float> logits, state.runner->Run(state.step));
+  FATHOM_ASSIGN(const std::span<float> logits, state.runner->Run(state.step));
   const auto ran = Clock::now();
   state.CountStep(MillisecondsBetween(begin, ran) / 1e3);
   state.CollectOutputs();

@@ -125,8 +125,7 @@ StepSizes StepRunner::Fill(Bucket& bucket, std::span<const ScheduledTokens> step
   return sizes;
 }
 
-Result<std::span<const float>> StepRunner::Run(std::span<const ScheduledTokens> step,
-                                               bool all_rows) {
+Result<std::span<float>> StepRunner::Run(std::span<const ScheduledTokens> step, bool all_rows) {
   int64_t num_tokens = 0;
   offsets_.clear();
   for (const ScheduledTokens& tokens : step) {
@@ -141,8 +140,8 @@ Result<std::span<const float>> StepRunner::Run(std::span<const ScheduledTokens> 
   last_ = bucket->executable.get();
   for (const ScheduledTokens& tokens : step) cache_.FreeBehindWindow(tokens.sequence->cache);
   const Tensor logits = bucket->executable->Logits();
-  return std::span<const float>(logits.as<float>(),
-                                static_cast<size_t>(sizes.num_logit_rows * model_.vocab_size()));
+  return std::span<float>(logits.as<float>(),
+                          static_cast<size_t>(sizes.num_logit_rows * model_.vocab_size()));
 }
 
 std::span<const KernelChoice> StepRunner::kernels() const {

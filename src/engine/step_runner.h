@@ -28,7 +28,7 @@ class StepRunner {
   // Makes room in the cache, runs the tokens, and frees what lies behind every window. Logits: one
   // row for each entry that wants_logits, in their order; all_rows gives a row for every token
   // instead. The span is valid until the next step.
-  Result<std::span<const float>> Run(std::span<const ScheduledTokens> step, bool all_rows = false);
+  Result<std::span<float>> Run(std::span<const ScheduledTokens> step, bool all_rows = false);
 
   // One of Graph::Results of the last Run, at its sizes; the entries' tokens lie one after another.
   Tensor Kept(ValueId id) const { return last_->Kept(id); }

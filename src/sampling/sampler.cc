@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
+#include <numeric>
 
 #include "base/check.h"
 #include "sampling/philox.h"
@@ -14,19 +17,58 @@ namespace fathom {
 namespace {
 
 // No NaN, no +inf, and at least one token left.
-Status CheckScores(const ScoreRow& row) {
-  const float max = row.Max();
-  bool nan = false;
-  for (const float score : row.scores()) nan |= score != score;
-  if (nan || max == std::numeric_limits<float>::infinity()) {
+Status CheckScores(ScoreRow& row) {
+  if (!row.IsValid()) {
     return Status::RunTime("the scores of the next token hold NaN or infinity",
                            "check temperature and penalties, or set remove_invalid_values");
   }
-  if (max == kRemoved) {
+  if (row.Max() == kRemoved) {
     return Status::RunTime("no token is left to choose: every score is -inf",
                            "relax suppress_tokens, bad_words_ids or no_repeat_ngram_size");
   }
   return Status::Ok();
+}
+
+struct BlockOfEntries {
+  size_t begin, end;
+  double sum;
+};
+
+// The index of the first entry at which the cumulative probability exceeds u times the total.
+// Probabilities are added up by block and column (kernels/row_kernels.h), and the pick looks into
+// one block only: so a dense row, where entries may be zero, and the list of the others give the
+// same token.
+template <typename IdOf>
+size_t Pick(std::span<const float> probs, const IdOf& id_of, double u) {
+  std::vector<BlockOfEntries> blocks;
+  double total = 0;
+  for (size_t begin = 0, end = 0; begin < probs.size(); begin = end) {
+    const size_t block = static_cast<size_t>(id_of(begin)) / kBlockEntries;
+    std::array<double, kColumns> columns = {};
+    for (; end < probs.size(); ++end) {
+      const auto id = static_cast<size_t>(id_of(end));
+      if (id / kBlockEntries != block) break;
+      columns[id % kColumns] += probs[end];
+    }
+    const double sum = std::accumulate(columns.begin(), columns.end(), 0.0);
+    if (sum > 0) blocks.push_back({begin, end, sum});
+    total += sum;
+  }
+  if (blocks.empty()) return 0;
+  const double limit = u * total;
+  double before = 0;
+  size_t chosen = 0;
+  while (chosen + 1 < blocks.size() && before + blocks[chosen].sum <= limit) {
+    before += blocks[chosen++].sum;
+  }
+  size_t last = blocks[chosen].begin;
+  for (size_t i = blocks[chosen].begin; i < blocks[chosen].end; ++i) {
+    if (!(probs[i] > 0)) continue;
+    last = i;
+    before += probs[i];
+    if (before > limit) break;
+  }
+  return last;
 }
 
 }  // namespace
@@ -64,13 +106,19 @@ Status ProcessRow(std::span<const LogitsProcessor* const> processors, const RowC
 void Distribution(ScoreRow& row, TokenDistribution& out) {
   out.ids.clear();
   out.probs.clear();
-  const auto probs = row.Softmax();
+  out.ids.reserve(static_cast<size_t>(row.size()));
+  out.probs.reserve(static_cast<size_t>(row.size()));
   const auto scores = row.scores();
+  const auto probs = row.Softmax();
   for (int64_t i = 0; i < row.size(); ++i) {
     if (scores[i] == kRemoved) continue;
     out.ids.push_back(row.id(i));
     out.probs.push_back(probs[i]);
   }
+}
+
+Status CheckFinite(ScoreRow& row) {
+  return row.IsFinite() ? Status::Ok() : CheckFinite(row.undivided());
 }
 
 Status CheckFinite(std::span<const float> logits) {
@@ -100,7 +148,7 @@ int32_t Argmax(std::span<const float> logits) {
   return static_cast<int32_t>(std::ranges::find(logits, MaxOf(logits)) - logits.begin());
 }
 
-int32_t Argmax(const ScoreRow& row) { return row.id(Argmax(row.scores())); }
+int32_t Argmax(ScoreRow& row) { return row.id(row.IndexOfMax()); }
 
 Result<TokenDistribution> ComputeDistribution(std::span<const float> logits,
                                               const SamplingParams& params,
@@ -126,19 +174,16 @@ double UniformDraw(uint64_t seed, uint64_t sequence, uint64_t position) {
 }
 
 int32_t PickToken(const TokenDistribution& distribution, double u) {
-  FATHOM_CHECK(!distribution.ids.empty());
-  double total = 0;
-  for (const float p : distribution.probs) total += p;
-  const double limit = u * total;
-  double cumulative = 0;
-  int32_t last = distribution.ids[0];
-  for (size_t i = 0; i < distribution.ids.size(); ++i) {
-    if (!(distribution.probs[i] > 0)) continue;
-    last = distribution.ids[i];
-    cumulative += distribution.probs[i];
-    if (cumulative > limit) break;
-  }
-  return last;
+  const std::span<const int32_t> ids = distribution.ids;
+  FATHOM_CHECK(!ids.empty());
+  return ids[Pick(
+      distribution.probs, [&](size_t i) { return ids[i]; }, u)];
+}
+
+int32_t DrawToken(ScoreRow& row, double u, TokenDistribution& scratch) {
+  if (!row.compact()) return static_cast<int32_t>(Pick(row.Softmax(), std::identity(), u));
+  Distribution(row, scratch);
+  return PickToken(scratch, u);
 }
 
 }  // namespace fathom

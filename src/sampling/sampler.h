@@ -17,11 +17,16 @@ Status ProcessRow(std::span<const LogitsProcessor* const> processors, const RowC
                   SamplingArm arm, ScoreRow& row);
 
 // The token of the greatest score, the lowest id among equal ones (as torch.argmax on a CPU).
-int32_t Argmax(const ScoreRow& row);
+int32_t Argmax(ScoreRow& row);
 // softmax over what is left; ids ascending.
 void Distribution(ScoreRow& row, TokenDistribution& out);
 
-// The same for untouched logits: row 51 of hostile inputs. kRunTime where one is NaN or infinite.
+// PickToken of Distribution, without the list where nothing was selected; u in [0, 1).
+int32_t DrawToken(ScoreRow& row, double u, TokenDistribution& scratch);
+
+// For untouched logits: row 51 of hostile inputs. kRunTime where one is NaN or infinite.
+Status CheckFinite(ScoreRow& row);
+// The plain forms.
 Status CheckFinite(std::span<const float> logits);
 int32_t Argmax(std::span<const float> logits);
 

@@ -1,10 +1,12 @@
 #include "sampling/score_row.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 
 #include "base/check.h"
+#include "sampling/select.h"
 
 namespace fathom {
 
@@ -33,35 +35,205 @@ inline float ExpNegativeInline(float x) {
   return x < -103.9f ? 0.0f : result;
 }
 
+double SumOf(const std::array<double, kColumns>& columns) {
+  double sum = 0;
+  for (const double column : columns) sum += column;
+  return sum;
+}
+
 }  // namespace
 
 float ExpNegative(float x) { return ExpNegativeInline(x); }
 
-void ScoreRow::Assign(std::span<const float> logits) {
+void ScoreRow::Start(std::span<float> raw) {
+  raw_ = raw;
   compact_ = false;
-  vocab_size_ = static_cast<int64_t>(logits.size());
-  scores_.assign(logits.begin(), logits.end());
-  ids_.clear();
+  vocab_size_ = static_cast<int64_t>(raw.size());
+  divisor_ = 1;
+  scanned_ = handed_out_ = false;
+}
+
+void ScoreRow::Assign(std::span<const float> logits) {
+  Release();
+  dense_.assign(logits.begin(), logits.end());
+  Start(dense_);
+}
+
+void ScoreRow::Borrow(std::span<float> logits) {
+  Release();
+  borrowed_ = true;
+  edits_.clear();
+  Start(logits);
+}
+
+void ScoreRow::Release() {
+  if (!borrowed_) return;
+  for (auto edit = edits_.rbegin(); edit != edits_.rend(); ++edit) raw_[edit->id] = edit->before;
+  edits_.clear();
+  borrowed_ = false;
+  raw_ = {};
+}
+
+void ScoreRow::Settle() {
+  if (borrowed_) {
+    dense_.assign(raw_.begin(), raw_.end());
+    Release();
+    raw_ = dense_;
+  }
+  if (divisor_ == 1) return;
+  for (float& score : raw_) score /= divisor_;
+  divisor_ = 1;
+  scanned_ = false;
+}
+
+std::span<float> ScoreRow::scores() {
+  if (compact_) return kept_scores();
+  Settle();
+  scanned_ = false;
+  handed_out_ = true;
+  return raw_;
+}
+
+float ScoreRow::Get(int32_t id) {
+  FATHOM_CHECK(!compact_);
+  return raw_[id] / divisor_;
+}
+
+void ScoreRow::Set(int32_t id, float score) {
+  FATHOM_CHECK(!compact_);
+  if (divisor_ != 1) Settle();
+  const float before = raw_[id];
+  if (borrowed_) edits_.push_back({id, before});
+  raw_[id] = score;
+  if (scanned_) UpdateMaximum(id, before, score);
+}
+
+void ScoreRow::UpdateMaximum(int32_t id, float before, float score) {
+  if (!(score < std::numeric_limits<float>::infinity())) {  // NaN or +inf
+    scanned_ = false;
+    return;
+  }
+  const auto block = static_cast<size_t>(id) / kBlockEntries;
+  const size_t column = static_cast<size_t>(id) % kColumns;
+  float& best = maxima_[block * kColumns + column];
+  if (score >= best) {
+    best = score;
+    max_ = std::max(max_, score);
+  } else if (before >= best) {
+    best = kRemoved;
+    const size_t end = std::min((block + 1) * kBlockEntries, raw_.size());
+    for (size_t i = block * kBlockEntries + column; i < end; i += kColumns) {
+      best = std::max(best, raw_[i]);
+    }
+    if (before >= max_) max_ = MaxOf(maxima_);
+  }
+}
+
+void ScoreRow::Divide(float divisor) {
+  if (!compact_ && divisor_ == 1 && divisor >= std::numeric_limits<float>::min()) {
+    divisor_ = divisor;
+    return;
+  }
+  for (float& score : scores()) score /= divisor;
 }
 
 void ScoreRow::KeepDense(std::span<const uint8_t> mask) {
-  FATHOM_CHECK(!compact_ && mask.size() == scores_.size());
-  for (size_t i = 0; i < scores_.size(); ++i) scores_[i] = mask[i] ? scores_[i] : kRemoved;
+  const auto all = scores();
+  FATHOM_CHECK(!compact_ && mask.size() == all.size());
+  for (size_t i = 0; i < all.size(); ++i) all[i] = mask[i] ? all[i] : kRemoved;
 }
 
 void ScoreRow::KeepCompact(std::span<const uint8_t> mask) {
-  FATHOM_CHECK(mask.size() == scores_.size());
+  const auto all = scores();
+  FATHOM_CHECK(mask.size() == all.size());
   size_t kept = 0;
-  if (!compact_) ids_.resize(scores_.size());
-  for (size_t i = 0; i < scores_.size(); ++i) {
+  if (!compact_) ReserveCompact();
+  for (size_t i = 0; i < all.size(); ++i) {
     if (!mask[i]) continue;
     ids_[kept] = compact_ ? ids_[i] : static_cast<int32_t>(i);
-    scores_[kept] = scores_[i];
+    scores_[kept] = all[i];
     ++kept;
   }
-  ids_.resize(kept);
-  scores_.resize(kept);
+  kept_ = kept;
   compact_ = true;
+}
+
+// The arrays only grow: their size is not what is kept.
+void ScoreRow::ReserveCompact() {
+  const size_t needed = raw_.size() + kCollectSlack;
+  if (ids_.size() >= needed) return;
+  ids_.resize(needed);
+  scores_.resize(needed);
+}
+
+float ScoreRow::Undivided(float bound) const {
+  if (divisor_ == 1 || bound == kRemoved) return bound;
+  // Division is monotone: from a score near the answer outwards, then halving.
+  const auto reaches = [&](uint32_t key) { return FromOrderedKey(key) / divisor_ >= bound; };
+  constexpr uint32_t kLowest = 0x007FFFFFu, kHighest = 0xFF800000u;  // -inf, +inf
+  const float near = std::clamp(bound * divisor_, -std::numeric_limits<float>::max(),
+                                std::numeric_limits<float>::max());
+  uint32_t low = OrderedKey(near), high = low;
+  for (uint32_t step = 1; low > kLowest && reaches(low); step *= 2) {
+    low = low - kLowest > step ? low - step : kLowest;
+  }
+  for (uint32_t step = 1; high < kHighest && !reaches(high); step *= 2) {
+    high = kHighest - high > step ? high + step : kHighest;
+  }
+  if (reaches(low)) return FromOrderedKey(low);
+  while (high - low > 1) {
+    const uint32_t middle = low + (high - low) / 2;
+    (reaches(middle) ? high : low) = middle;
+  }
+  return FromOrderedKey(high);
+}
+
+void ScoreRow::NarrowTo(float bound) {
+  FATHOM_CHECK(!compact_);
+  Scan();
+  const float threshold = Undivided(bound);
+  ReserveCompact();
+  kept_ = kernels_->collect(raw_.data(), raw_.size(), maxima_.data(), threshold, ids_.data(),
+                            scores_.data());
+  if (divisor_ != 1) {
+    for (float& score : kept_scores()) score /= divisor_;
+  }
+  narrowed_divisor_ = divisor_;
+  divisor_ = 1;
+  compact_ = true;
+}
+
+void ScoreRow::Widen() {
+  FATHOM_CHECK(compact_);
+  divisor_ = narrowed_divisor_;
+  compact_ = false;
+}
+
+// The k-th greatest of the columns' maxima: k columns hold an entry that reaches it. Columns are
+// joined first while plenty are left, for the search goes over all of them some ten times.
+float ScoreRow::BoundOfKth(int64_t k) {
+  FATHOM_CHECK(!compact_);
+  Scan();
+  const auto wanted = static_cast<size_t>(k);
+  std::span<const float> columns = maxima_;
+  if (columns.size() < wanted) return kRemoved;
+  folded_.resize(columns.size() / 2);
+  while (columns.size() >= 16 * wanted && columns.size() % 2 == 0 && columns.size() > kColumns) {
+    const size_t half = columns.size() / 2;
+    for (size_t i = 0; i < half; ++i) {
+      folded_[i] = columns[i] > columns[i + half] ? columns[i] : columns[i + half];
+    }
+    columns = std::span<const float>(folded_).first(half);
+  }
+  uint32_t low = OrderedKey(kRemoved), high = OrderedKey(std::numeric_limits<float>::infinity());
+  while (high - low > 1) {  // low is reached by k or more, high by fewer
+    const uint32_t middle = low + (high - low) / 2;
+    const size_t count =
+        kernels_->count_at_least(columns.data(), columns.size(), FromOrderedKey(middle));
+    (count >= wanted ? low : high) = middle;
+    if (count >= wanted && count <= wanted + wanted / 8) break;
+  }
+  return FromOrderedKey(low) / divisor_;
 }
 
 float MaxOf(std::span<const float> values) {
@@ -80,28 +252,101 @@ float MaxOf(std::span<const float> values) {
   return max;
 }
 
-std::span<const float> ScoreRow::Softmax() {
-  const size_t n = scores_.size();
-  probs_.resize(n);
-  const float max = Max();
-  if (max == kRemoved) {
-    std::fill(probs_.begin(), probs_.end(), 0.0f);
-    return probs_;
+void ScoreRow::Scan() {
+  if (scanned_ && !handed_out_) return;
+  maxima_.resize(MaximaOf(raw_.size()));
+  finite_ = kernels_->scan(raw_.data(), raw_.size(), maxima_.data(), &max_);
+  scanned_ = true;
+}
+
+bool ScoreRow::IsFinite() {
+  FATHOM_CHECK(!compact_);
+  Scan();
+  return finite_;
+}
+
+bool ScoreRow::IsValid() {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  if (!compact_) {
+    Scan();
+    if (finite_) return max_ / divisor_ < kInfinity;
   }
-  for (size_t i = 0; i < n; ++i) probs_[i] = ExpNegativeInline(scores_[i] - max);
-  double sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += probs_[i];
-  const float divisor = static_cast<float>(sum);
-  for (size_t i = 0; i < n; ++i) probs_[i] /= divisor;
+  bool invalid = false;
+  for (const float score : compact_ ? kept_scores() : raw_) {
+    invalid |= !(score / divisor_ < kInfinity);
+  }
+  return !invalid;
+}
+
+float ScoreRow::Max() {
+  if (compact_) return MaxOf(kept_scores());
+  Scan();
+  return (finite_ ? max_ : MaxOf(raw_)) / divisor_;
+}
+
+int64_t ScoreRow::IndexOfMax() {
+  if (compact_ || divisor_ != 1 || !IsFinite()) {
+    const auto all = scores();
+    return std::ranges::find(all, MaxOf(all)) - all.begin();
+  }
+  const float max = max_;
+  const auto column = std::ranges::find(maxima_, max) - maxima_.begin();
+  const auto block = raw_.subspan(static_cast<size_t>(column) / kColumns * kBlockEntries);
+  return std::ranges::find(block, max) - raw_.begin();
+}
+
+double ScoreRow::Exponentials(bool store) {
+  const float max = Max();
+  std::array<double, kColumns> columns = {};
+  if (store) probs_.resize(static_cast<size_t>(size()));
+  if (max == kRemoved) {
+    if (store) std::ranges::fill(probs_, 0.0f);
+  } else if (!compact_) {
+    kernels_->exponentials(raw_.data(), raw_.size(), divisor_, max, store ? probs_.data() : nullptr,
+                           columns.data());
+  } else if (store) {
+    for (size_t i = 0; i < kept_; ++i) probs_[i] = ExpNegativeInline(scores_[i] - max);
+    for (size_t i = 0; i < kept_; ++i)
+      columns[static_cast<size_t>(ids_[i]) % kColumns] += probs_[i];
+  } else {
+    for (size_t i = 0; i < kept_; ++i) {
+      columns[static_cast<size_t>(ids_[i]) % kColumns] += ExpNegativeInline(scores_[i] - max);
+    }
+  }
+  return SumOf(columns);
+}
+
+double ScoreRow::SumOfExponentials() { return Exponentials(false); }
+
+std::span<const float> ScoreRow::Softmax() {
+  const double sum = Exponentials(true);
+  if (sum == 0) return probs_;  // nothing is left
+  const auto divisor = static_cast<float>(sum);
+  for (float& p : probs_) p /= divisor;
   return probs_;
 }
 
-float ScoreRow::LogSumExp() const {
+float ScoreRow::LogSumExp() {
   const float max = Max();
   if (max == kRemoved) return kRemoved;
-  double sum = 0;
-  for (const float score : scores_) sum += ExpNegativeInline(score - max);
-  return max + std::log(static_cast<float>(sum));
+  return max + std::log(static_cast<float>(SumOfExponentials()));
+}
+
+double ScoreRow::Entropy(float normalizer) {
+  std::array<double, kColumns> columns = {};
+  if (!compact_) {
+    if (divisor_ != 1) Settle();
+    const std::span<const float> all = raw_;
+    kernels_->entropy(all.data(), all.size(), normalizer, columns.data());
+    return SumOf(columns);
+  }
+  for (size_t i = 0; i < kept_; ++i) {
+    if (scores_[i] == kRemoved) continue;
+    const float log_p = scores_[i] - normalizer;
+    columns[static_cast<size_t>(ids_[i]) % kColumns] +=
+        -log_p * ExpNegativeInline(std::min(log_p, 0.0f));
+  }
+  return SumOf(columns);
 }
 
 std::span<uint8_t> ScoreRow::Mask(int64_t size, uint8_t value) {

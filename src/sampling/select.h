@@ -21,6 +21,10 @@ inline uint32_t OrderedKey(float value) {
   return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
 }
 
+inline float FromOrderedKey(uint32_t key) {
+  return std::bit_cast<float>(key & 0x80000000u ? key & 0x7FFFFFFFu : ~key);
+}
+
 // A probability as an integer share of 2^52, and such a sum as float32 (as torch's cumsum rounds
 // its double accumulator).
 inline constexpr double kWeightOne = 4503599627370496.0;  // 2^52

@@ -42,7 +42,7 @@ inline void AddSequenceBiases(const std::vector<TokenBias>& biases, std::span<co
       if (!overridden && EndsWithPrefixOf(biases[i].ids, ids)) add(biases[i]);
     }
   }
-  for (const auto& [id, sum] : sums) row.at(id) += sum;
+  for (const auto& [id, sum] : sums) row.Set(id, row.Get(id) + sum);
 }
 
 }  // namespace fathom

@@ -9,6 +9,7 @@ namespace {
 
 struct Alphabet {
   std::array<char32_t, 256> char_of;
+  std::array<std::array<char, 2>, 256> written;  // in UTF-8, the second 0 where there is none
   std::array<int16_t, 512> byte_of;
 };
 
@@ -24,6 +25,10 @@ Alphabet MakeAlphabet() {
     const char32_t c = StandsForItself(byte) ? static_cast<char32_t>(byte) : next++;
     alphabet.char_of[static_cast<size_t>(byte)] = c;
     alphabet.byte_of[c] = static_cast<int16_t>(byte);
+    std::string utf8;
+    AppendUtf8(c, utf8);
+    utf8.resize(2, '\0');
+    alphabet.written[static_cast<size_t>(byte)] = {utf8[0], utf8[1]};
   }
   return alphabet;
 }
@@ -54,7 +59,12 @@ int ByteOfByteToken(std::string_view token) {
 }
 
 void AppendByteLevel(std::string_view text, std::string& out) {
-  for (const char byte : text) AppendUtf8(ByteLevelChar(static_cast<uint8_t>(byte)), out);
+  const auto& written = TheAlphabet().written;
+  for (const char byte : text) {
+    const auto& utf8 = written[static_cast<uint8_t>(byte)];
+    out += utf8[0];
+    if (utf8[1] != '\0') out += utf8[1];
+  }
 }
 
 bool AppendBytesOfByteLevel(std::string_view token, std::string& out) {

@@ -32,6 +32,8 @@ class Decoder {
   virtual TokenSinkPtr Start(TokenSinkPtr next) const = 0;
   // Whether tokens are written in the byte-level alphabet.
   virtual bool reads_byte_level() const { return false; }
+  // Whether it does nothing but join the bytes of the tokens (text/byte_table.h).
+  virtual bool only_joins_bytes() const { return false; }
 };
 
 using DecoderPtr = std::unique_ptr<Decoder>;

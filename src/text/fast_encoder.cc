@@ -26,7 +26,16 @@ const uint64_t ShortWordCache::kMasks[34] = {
     LowBytes(6), LowBytes(7), LowBytes(8)};
 
 struct FastScratch {
+  explicit FastScratch(bool parts_apart) {
+    if (parts_apart) own_part_words = std::make_unique<ShortWordCache>();
+    part_words = parts_apart ? own_part_words.get() : &short_words;
+  }
+
   ShortWordCache short_words;
+  // Parts of words (models/merge_borders.h). What a part gives by merging may differ from what it
+  // gives as a word of its own, where a word of the vocabulary is not merged.
+  std::unique_ptr<ShortWordCache> own_part_words;
+  ShortWordCache* part_words;
   LongWordCache long_words;
   MergeScratch merge;
   std::string written;     // a word in the byte-level alphabet
@@ -44,7 +53,9 @@ struct FastScratch {
 
 void FastScratchDeleter::operator()(FastScratch* scratch) const { delete scratch; }
 
-FastScratchPtr FastEncoder::NewScratch() const { return FastScratchPtr(new FastScratch()); }
+FastScratchPtr FastEncoder::NewScratch() const {
+  return FastScratchPtr(new FastScratch(model_.ignore_merges()));
+}
 
 void FastEncoder::Trim(FastScratch& scratch) {
   constexpr size_t kKeptItems = 1 << 18;
@@ -172,9 +183,11 @@ inline void FastEncoder::EmitWord(const uint8_t* word, size_t size, const uint8_
 }
 
 void FastEncoder::EmitLongWord(const uint8_t* word, size_t size, FastScratch& scratch) const {
-  const bool cacheable = size <= LongWordCache::kMaxBytes;
+  // A long word of another script is a sentence, which does not come again.
+  const bool is_short = size <= ShortWordCache::kMaxBytes;
+  const bool cacheable = is_short || (size <= LongWordCache::kMaxBytes && word[1] < 0x80);
   uint64_t hash = 0;
-  if (cacheable) {
+  if (cacheable && !is_short) {
     hash = HashBytes(reinterpret_cast<const char*>(word), size);
     const LongWordCache::Entry* entry = scratch.long_words.Find(hash, word, size);
     if (entry != nullptr) {
@@ -183,37 +196,75 @@ void FastEncoder::EmitLongWord(const uint8_t* word, size_t size, FastScratch& sc
       return;
     }
   }
-  MergeWord(word, size, scratch);
+  const size_t before = scratch.count;
+  const uint8_t* cut = FirstCut(word, word + 1, word + size);
+  // A word with a cut is the product of no merge.
+  const bool may_be_token =
+      model_.ignore_merges() && (cut == word + size || model_.HasUnmergedToken(size));
+  const int32_t whole = may_be_token ? FindWholeWord(word, size, scratch) : -1;
+  if (whole >= 0) {
+    *scratch.Room(1) = whole;
+    ++scratch.count;
+  } else {
+    EmitParts(word, cut, word + size, scratch);
+  }
+  if (!cacheable) return;
+  const int32_t* ids = scratch.ids.data() + before;
+  const size_t count = scratch.count - before;
+  if (is_short && count <= ShortWordCache::kMaxIds) {
+    scratch.short_words.Insert(ShortWordCache::MakeKey(word, size, word), ids, count);
+  } else if (!is_short && count <= LongWordCache::kMaxIds) {
+    scratch.long_words.Insert(hash, word, size, ids, count);
+  }
+}
+
+int32_t FastEncoder::FindWholeWord(const uint8_t* word, size_t size, FastScratch& scratch) const {
+  if (size > model_.vocab().max_token_bytes()) return -1;  // written it is no shorter
+  scratch.written.clear();
+  AppendByteLevel({reinterpret_cast<const char*>(word), size}, scratch.written);
+  return model_.vocab().Find(scratch.written);
+}
+
+// The first place from p on where no merge joins, or the end.
+const uint8_t* FastEncoder::FirstCut(const uint8_t* word, const uint8_t* p,
+                                     const uint8_t* end) const {
+  const MergeBorders& borders = model_.borders();
+  while (p < end && ((*p & 0xC0) == 0x80 || borders.MayJoin(word, p, end))) ++p;
+  return p;
+}
+
+// Merges the parts between the cuts; `cut` is the first of them.
+void FastEncoder::EmitParts(const uint8_t* word, const uint8_t* cut, const uint8_t* end,
+                            FastScratch& scratch) const {
+  for (const uint8_t* begin = word; begin < end;) {
+    EmitPart(begin, static_cast<size_t>(cut - begin), end, scratch);
+    begin = cut;
+    if (cut < end) cut = FirstCut(word, cut + 1, end);
+  }
+}
+
+void FastEncoder::EmitPart(const uint8_t* part, size_t size, const uint8_t* readable_end,
+                           FastScratch& scratch) const {
+  const bool is_short = size <= ShortWordCache::kMaxBytes;
+  ShortWordCache::Key key{};
+  if (is_short) {
+    key = ShortWordCache::MakeKey(part, size, readable_end);
+    const ShortWordCache::Entry* entry = scratch.part_words->Find(key);
+    if (entry != nullptr) {
+      int32_t* out = scratch.Room(ShortWordCache::kMaxIds);
+      for (size_t i = 0; i < ShortWordCache::kMaxIds; ++i) out[i] = entry->ids[i];
+      scratch.count += entry->count;
+      return;
+    }
+  }
+  model_.MergeBytes(part, size, scratch.merge);
   const std::vector<int32_t>& symbols = scratch.merge.symbols;
   const size_t count = symbols.size();
   if (count > 0) std::memcpy(scratch.Room(count), symbols.data(), count * sizeof(int32_t));
   scratch.count += count;
-  if (size <= ShortWordCache::kMaxBytes && count <= ShortWordCache::kMaxIds) {
-    const ShortWordCache::Key key = ShortWordCache::MakeKey(word, size, word);
-    scratch.short_words.Insert(key, symbols.data(), count);
-  } else if (cacheable && count <= LongWordCache::kMaxIds) {
-    scratch.long_words.Insert(hash, word, size, symbols.data(), count);
+  if (is_short && count <= ShortWordCache::kMaxIds) {
+    scratch.part_words->Insert(key, symbols.data(), count);
   }
-}
-
-void FastEncoder::MergeWord(const uint8_t* word, size_t size, FastScratch& scratch) const {
-  std::vector<int32_t>& symbols = scratch.merge.symbols;
-  symbols.clear();
-  if (model_.ignore_merges()) {
-    scratch.written.clear();
-    AppendByteLevel({reinterpret_cast<const char*>(word), size}, scratch.written);
-    const int32_t id = model_.vocab().Find(scratch.written);
-    if (id >= 0) {
-      symbols.push_back(id);
-      return;
-    }
-  }
-  symbols.reserve(size);
-  for (size_t i = 0; i < size; ++i) {
-    const int32_t symbol = model_.byte_symbol(word[i]);
-    if (symbol >= 0) symbols.push_back(symbol);
-  }
-  model_.Merge(scratch.merge);
 }
 
 }  // namespace fathom

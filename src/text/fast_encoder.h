@@ -57,8 +57,13 @@ class FastEncoder {
   void EmitWord(const uint8_t* word, size_t size, const uint8_t* readable_end,
                 FastScratch& scratch) const;
   void EmitLongWord(const uint8_t* word, size_t size, FastScratch& scratch) const;
-  // scratch.merge.symbols becomes the ids of the word.
-  void MergeWord(const uint8_t* word, size_t size, FastScratch& scratch) const;
+  // The id of a word that is a token as it stands, or -1.
+  int32_t FindWholeWord(const uint8_t* word, size_t size, FastScratch& scratch) const;
+  const uint8_t* FirstCut(const uint8_t* word, const uint8_t* p, const uint8_t* end) const;
+  void EmitParts(const uint8_t* word, const uint8_t* cut, const uint8_t* end,
+                 FastScratch& scratch) const;
+  void EmitPart(const uint8_t* part, size_t size, const uint8_t* readable_end,
+                FastScratch& scratch) const;
 
   const PreTokenizer* pre_tokenizer_;
   const BpeModel& model_;

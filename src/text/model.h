@@ -50,6 +50,7 @@ class StringPool {
     return std::string_view(bytes_).substr(ref.offset, ref.size);
   }
   size_t size_bytes() const { return bytes_.size(); }
+  void Reserve(size_t bytes) { bytes_.reserve(bytes); }
 
  private:
   std::string bytes_;

@@ -1,6 +1,7 @@
 #include "text/normal_form.h"
 
 #include <algorithm>
+#include <cstring>
 #include <unordered_map>
 #include <vector>
 
@@ -140,6 +141,10 @@ bool IsSurelyNfc(std::string_view text) {
     // Nothing below U+0300 changes under NFC: lead bytes up to 0xCB.
     if (*p < 0xCC) {
       ++p;
+      for (uint64_t word; end - p >= 8; p += 8) {
+        std::memcpy(&word, p, 8);
+        if ((word & 0x8080808080808080u) != 0) break;
+      }
       continue;
     }
     const ValidCodePoint found = DecodeValidUtf8(p);
@@ -149,8 +154,10 @@ bool IsSurelyNfc(std::string_view text) {
   return true;
 }
 
-void Normalize(NormalForm form, MarkedText& text) {
-  if (form == NormalForm::kNfc && IsSurelyNfc(text.text)) return;
+namespace {
+
+// The text as one piece.
+void NormalizeWhole(NormalForm form, MarkedText& text) {
   const bool compatible = form == NormalForm::kNfkc || form == NormalForm::kNfkd;
   std::vector<Unit> units;
   units.reserve(text.text.size());
@@ -169,6 +176,63 @@ void Normalize(NormalForm form, MarkedText& text) {
     if (marked) result.MarkUpTo(result.text.size(), unit.mark);
   }
   text = std::move(result);
+}
+
+// NFC touches only the neighbourhood of the code points that need it: from the one before (which it
+// may be joined to) up to the next one that needs nothing. Every combining mark needs it, so both
+// ends are starters, across which nothing is put in order or joined.
+void NormalizeNfcInParts(MarkedText& text) {
+  const auto& records = Unicode().records;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.text.data());
+  const auto needs = [&](size_t at) {
+    if (bytes[at] < 0xCC) return false;  // below U+0300
+    return (records[DecodeValidUtf8(bytes + at).code_point] >> 5 & kNeedsNfc) != 0;
+  };
+  const auto after = [&](size_t at) { return at + DecodeValidUtf8(bytes + at).size_bytes; };
+  const size_t size = text.text.size();
+  MarkedText result;
+  result.text.reserve(size);
+  size_t done = 0, previous = 0;
+  const auto copy_up_to = [&](size_t end) {
+    result.text.append(text.text, done, end - done);
+    if (text.marked()) {
+      result.marks.insert(result.marks.end(), text.marks.begin() + static_cast<ptrdiff_t>(done),
+                          text.marks.begin() + static_cast<ptrdiff_t>(end));
+    }
+    done = end;
+  };
+  for (size_t at = 0; at < size;) {
+    if (!needs(at)) {
+      for (uint64_t word; size - at >= 8; at += 7) {  // ASCII, up to the last of it
+        std::memcpy(&word, bytes + at, 8);
+        if ((word & 0x8080808080808080u) != 0) break;
+      }
+      previous = at;
+      at = after(at);
+      continue;
+    }
+    copy_up_to(std::max(done, previous));
+    while (at < size && needs(at)) at = after(at);
+    MarkedText part;
+    part.text.assign(text.text, done, at - done);
+    if (text.marked()) {
+      part.marks.assign(text.marks.begin() + static_cast<ptrdiff_t>(done),
+                        text.marks.begin() + static_cast<ptrdiff_t>(at));
+    }
+    NormalizeWhole(NormalForm::kNfc, part);
+    result.text += part.text;
+    result.marks.insert(result.marks.end(), part.marks.begin(), part.marks.end());
+    done = previous = at;
+  }
+  copy_up_to(size);
+  text = std::move(result);
+}
+
+}  // namespace
+
+void Normalize(NormalForm form, MarkedText& text) {
+  if (form != NormalForm::kNfc) return NormalizeWhole(form, text);
+  if (!IsSurelyNfc(text.text)) NormalizeNfcInParts(text);
 }
 
 }  // namespace fathom

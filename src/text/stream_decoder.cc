@@ -1,4 +1,6 @@
 // Decoding, whole and as ids come (TokenizerImpl::decode in tokenizers' tokenizer/mod.rs).
+#include "base/utf8.h"
+#include "text/byte_level.h"
 #include "text/tokenizer_impl.h"
 
 namespace fathom {
@@ -72,7 +74,35 @@ std::string StreamDecoder::Finish() {
 
 const std::string& StreamDecoder::text() const { return state_->text; }
 
+const ByteTable* Tokenizer::Impl::Bytes() const {
+  constexpr int32_t kSparse = 4;  // ids a token
+  if (decoder == nullptr || !decoder->only_joins_bytes()) return nullptr;
+  if (static_cast<size_t>(id_limit) / kSparse > vocab_size + 65536) return nullptr;
+  std::call_once(bytes_once, [this] {
+    auto table = std::make_unique<ByteTable>();
+    std::string written;
+    for (int32_t id = 0; id < id_limit; ++id) {
+      const std::optional<std::string_view> token = DecodeForm(id);
+      if (!token) continue;
+      written.clear();
+      // As the decoder's own stage: what is not in the alphabet stands for itself.
+      const bool in_alphabet = AppendBytesOfByteLevel(*token, written);
+      table->Add(id, in_alphabet ? written : *token, added.IsSpecialString(*token));
+    }
+    table->Finish();
+    bytes = std::move(table);
+  });
+  return bytes.get();
+}
+
 std::string Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special_tokens) const {
+  // A few ids are not worth the table.
+  constexpr size_t kFewIds = 64;
+  const ByteTable* bytes = ids.size() > kFewIds ? impl_->Bytes() : nullptr;
+  if (bytes != nullptr) {
+    std::string text = bytes->Join(ids, skip_special_tokens);
+    return IsValidUtf8(text) ? text : RepairUtf8(text);
+  }
   StreamDecoder decoder(*this, skip_special_tokens);
   for (const int32_t id : ids) decoder.state_->Push(id);
   decoder.state_->Finish();

@@ -42,6 +42,22 @@ uint32_t TokenTable::Lookup(std::string_view token, uint64_t hash) const {
   }
 }
 
+int32_t TokenTable::FindJoined(std::string_view left, std::string_view right, Hint& hint) const {
+  if (hint.next < entries_.size()) {
+    const std::string_view next = token(hint.next);
+    if (next.size() == left.size() + right.size() && next.starts_with(left) &&
+        next.ends_with(right)) {
+      return entries_[hint.next++].id;
+    }
+  }
+  hint.joined.assign(left);
+  hint.joined += right;
+  const uint32_t entry = Lookup(hint.joined, HashBytes(hint.joined.data(), hint.joined.size()));
+  if (entry == kNone) return -1;
+  hint.next = entry + 1;
+  return entries_[entry].id;
+}
+
 Result<TokenTable> TokenTable::Make(
     StringPool pool, const std::vector<std::pair<StringPool::Ref, int64_t>>& entries) {
   TokenTable table;
@@ -55,6 +71,7 @@ Result<TokenTable> TokenTable::Make(
       return Status::BadFile("", fmt::format("model.vocab[\"{}\"]", token), fmt::format("{}", id),
                              fmt::format("is outside 0..{}", kMaxId));
     }
+    table.max_token_bytes_ = std::max(table.max_token_bytes_, token.size());
     const uint64_t hash = HashBytes(token.data(), token.size());
     const uint32_t known = table.Lookup(token, hash);
     if (known != kNone) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -27,8 +28,26 @@ class TokenTable {
     const uint32_t entry = Lookup(token, HashBytes(token.data(), token.size()));
     return entry == kNone ? -1 : entries_[entry].id;
   }
+  // The same in two steps: the hash first, which also calls the table's line into the cache.
+  uint64_t HashAhead(std::string_view token) const {
+    const uint64_t hash = HashBytes(token.data(), token.size());
+    __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    return hash;
+  }
+  int32_t FindHashed(std::string_view token, uint64_t hash) const {
+    const uint32_t entry = Lookup(token, hash);
+    return entry == kNone ? -1 : entries_[entry].id;
+  }
+  // Find(left + right). Files list the products of merges in the order of the merges: what follows
+  // the last product is looked at first.
+  struct Hint {
+    size_t next = 0;
+    std::string joined;
+  };
+  int32_t FindJoined(std::string_view left, std::string_view right, Hint& hint) const;
   std::optional<std::string_view> TokenOf(int32_t id) const;
   size_t size() const { return entries_.size(); }
+  size_t max_token_bytes() const { return max_token_bytes_; }
   int32_t max_id() const { return max_id_; }
   // Entry i, in file order, for i < size().
   std::string_view token(size_t i) const { return pool_.Get(entries_[i].text); }
@@ -53,6 +72,7 @@ class TokenTable {
   std::vector<uint32_t> by_id_;                      // entry of an id, where ids are dense enough
   std::unordered_map<int32_t, uint32_t> by_far_id_;  // the ids beyond by_id_
   int32_t max_id_ = -1;
+  size_t max_token_bytes_ = 0;
 };
 
 }  // namespace fathom

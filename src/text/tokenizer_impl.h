@@ -10,6 +10,7 @@
 #include "fathom/text.h"
 #include "text/added_vocabulary.h"
 #include "text/auto_tokenizer.h"
+#include "text/byte_table.h"
 #include "text/decoder.h"
 #include "text/fast_encoder.h"
 #include "text/model.h"
@@ -39,7 +40,11 @@ struct Tokenizer::Impl {
   // Scratch memory of the fast encoder, one for each call at work.
   mutable std::mutex scratch_mutex;
   mutable std::vector<FastScratchPtr> idle_scratch;
+  mutable std::once_flag bytes_once;
+  mutable std::unique_ptr<const ByteTable> bytes;
 
+  // Null where decoding is more than joining bytes, or the ids lie far apart.
+  const ByteTable* Bytes() const;
   // The string that decoding starts from (TokenizerImpl::decode), or nothing.
   std::optional<std::string_view> DecodeForm(int32_t id) const;
   Result<std::vector<int32_t>> Encode(std::string_view text, const EncodeOptions& options) const;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "text/component.h"
+#include "text/tokenizer_sections.h"
 
 namespace fathom {
 namespace {
@@ -163,10 +164,29 @@ class Reader final : public JsonHandler {
 
 }  // namespace
 
+namespace {
+
+// The general reader over the rest of a document whose large members were read before it.
+bool ReadInSections(std::string_view text, const std::string& what, TokenizerJson& json) {
+  TokenizerJson sections;
+  std::string rest;
+  if (!ReadModelSections(text, sections.model, rest)) return false;
+  Reader reader(json);
+  if (!ReadJson(rest, what, JsonLimits{}, reader).ok()) return false;
+  sections.model.fields = std::move(json.model.fields);
+  json.model = std::move(sections.model);
+  return true;
+}
+
+}  // namespace
+
 Result<TokenizerJson> ReadTokenizerJson(std::string_view text, const std::string& what) {
   TokenizerJson json;
-  Reader reader(json);
-  FATHOM_TRY(ReadJson(text, what, JsonLimits{}, reader));
+  if (!ReadInSections(text, what, json)) {
+    json = TokenizerJson();
+    Reader reader(json);
+    FATHOM_TRY(ReadJson(text, what, JsonLimits{}, reader));
+  }
   if (!json.fields.is_object()) return Status::BadFile(what, "", "is no JSON object");
   const JsonValue* version = json.fields.Find("version");
   if (version != nullptr && !(version->is_string() && version->as_string() == "1.0")) {

@@ -1,14 +1,17 @@
 #include "fathom/sampling.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <map>
 #include <random>
 
+#include "sampling/kernels/row_kernels.h"
 #include "sampling/philox.h"
 #include "sampling/processor.h"
 #include "sampling/sampler.h"
@@ -251,6 +254,233 @@ TEST(ScoreRow, ExponentialIsWithinTwoUlp) {
   EXPECT_EQ(ExpNegative(0), 1);
   EXPECT_EQ(ExpNegative(kRemoved), 0);
   EXPECT_TRUE(std::isnan(ExpNegative(std::nanf(""))));
+}
+
+// --- the vector passes ---
+
+std::vector<const RowKernels*> AllKernels() {
+  std::vector<const RowKernels*> all;
+  for (const Isa isa : {Isa::kBaseline, Isa::kAvx2, Isa::kAvx512, Isa::kNeon}) {
+    const RowKernels* kernels = &RowKernelsFor(HostCpuFeatures() & FeaturesOfLevel(isa));
+    if (std::ranges::find(all, kernels) == all.end()) all.push_back(kernels);
+  }
+  return all;
+}
+
+enum class Rows { kNormal, kTies, kConstant, kAscending, kDescending, kRemoved, kHuge, kPeaked };
+constexpr Rows kAllRows[] = {Rows::kNormal,     Rows::kTies,    Rows::kConstant, Rows::kAscending,
+                             Rows::kDescending, Rows::kRemoved, Rows::kHuge,     Rows::kPeaked};
+
+std::vector<float> MakeRow(Rows kind, size_t size, std::mt19937& random) {
+  std::normal_distribution<float> normal(0, 3);
+  std::vector<float> row(size);
+  for (size_t i = 0; i < size; ++i) {
+    float& x = row[i];
+    x = normal(random);
+    switch (kind) {
+      case Rows::kNormal:
+        break;
+      case Rows::kTies:  // as bfloat16 logits have them
+        x = std::round(x * 4) / 4;
+        break;
+      case Rows::kConstant:
+        x = -2.5f;
+        break;
+      case Rows::kAscending:
+        x = static_cast<float>(i) * 1e-3f;
+        break;
+      case Rows::kDescending:
+        x = static_cast<float>(i) * -1e-3f;
+        break;
+      case Rows::kRemoved:
+        if (random() % 3 != 0) x = kRemoved;
+        break;
+      case Rows::kHuge:  // neighbours in float32 whose quotients are equal, and overflow of exp
+        x = 1e6f + static_cast<float>(random() % 64) / 16;
+        break;
+      case Rows::kPeaked:
+        if (random() % 5000 == 0) x += 25;
+        break;
+    }
+  }
+  if (kind == Rows::kRemoved) row[random() % size] = 1;
+  return row;
+}
+
+TEST(RowKernels, EveryTargetGivesTheBitsOfThePlainLoops) {
+  std::mt19937 random(5);
+  for (const RowKernels* kernels : AllKernels()) {
+    SCOPED_TRACE(kernels->isa);
+    for (const size_t size : {1u, 15u, 16u, 17u, 511u, 512u, 513u, 5000u}) {
+      for (const Rows kind : kAllRows) {
+        const auto x = MakeRow(kind, size, random);
+        std::vector<float> maxima(MaximaOf(size));
+        float max = 0;
+        const bool finite = kernels->scan(x.data(), size, maxima.data(), &max);
+        EXPECT_EQ(finite, std::ranges::all_of(x, [](float v) { return std::isfinite(v); }));
+        std::vector<float> expected(maxima.size(), kRemoved);
+        for (size_t i = 0; i < size; ++i) {
+          float& best = expected[i / kBlockEntries * kColumns + i % kColumns];
+          best = std::max(best, x[i]);
+        }
+        EXPECT_EQ(maxima, expected);
+        EXPECT_EQ(max, MaxOf(x));
+        const float threshold = x[random() % size];
+        std::vector<int32_t> ids(size + kCollectSlack), wanted;
+        std::vector<float> values(size + kCollectSlack);
+        const size_t found =
+            kernels->collect(x.data(), size, maxima.data(), threshold, ids.data(), values.data());
+        for (size_t i = 0; i < size; ++i) {
+          if (x[i] >= threshold) wanted.push_back(static_cast<int32_t>(i));
+        }
+        ids.resize(found);
+        EXPECT_EQ(ids, wanted);
+        for (size_t i = 0; i < found; ++i) EXPECT_EQ(values[i], x[ids[i]]);
+        EXPECT_EQ(kernels->count_at_least(x.data(), size, threshold), found);
+        for (const float divisor : {1.0f, 0.7f}) {
+          const float best = MaxOf(x) / divisor;
+          std::vector<float> e(size);
+          std::array<double, kColumns> columns, plain = {};
+          kernels->exponentials(x.data(), size, divisor, best, e.data(), columns.data());
+          for (size_t i = 0; i < size; ++i) {
+            const float one = ExpNegative(x[i] / divisor - best);
+            ASSERT_EQ(e[i], one) << x[i];
+            plain[i % kColumns] += one;
+          }
+          EXPECT_EQ(columns, plain);
+        }
+      }
+    }
+  }
+}
+
+TEST(RowKernels, TheExponentialIsTheSameEverywhere) {
+  std::vector<float> x;
+  for (double value = -110; value <= 0; value += 0.000371) x.push_back(static_cast<float>(value));
+  x.push_back(kRemoved);
+  std::vector<float> e(x.size());
+  std::array<double, kColumns> columns;
+  for (const RowKernels* kernels : AllKernels()) {
+    kernels->exponentials(x.data(), x.size(), 1, 0, e.data(), columns.data());
+    for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(e[i], ExpNegative(x[i])) << x[i];
+  }
+}
+
+// The partial arm against the full sort over rows as large as vocabularies are.
+void ExpectArmsAgree(const std::vector<float>& logits, const SamplingParams& params,
+                     std::span<const int32_t> ids, const std::string& where) {
+  const auto sorted = ComputeDistribution(logits, params, ids, 2, SamplingArm::kFullSort);
+  std::vector<float> memory = logits;
+  for (const RowKernels* kernels : AllKernels()) {
+    ScoreRow row(*kernels);
+    row.Borrow(memory);
+    const RowContext context{params, ids, 2};
+    const Status status = ProcessRow(ActiveProcessors(params), context, SamplingArm::kPartial, row);
+    ASSERT_EQ(status.code(), sorted.status().code()) << where << ", " << kernels->isa;
+    if (!status.ok()) continue;
+    TokenDistribution partial;
+    Distribution(row, partial);
+    ASSERT_EQ(partial.ids, sorted->ids) << where << ", " << kernels->isa;
+    ASSERT_EQ(partial.probs, sorted->probs) << where << ", " << kernels->isa;
+    for (const double u : {0.0, 0.37, 0.8, 1 - 0x1p-53}) {
+      TokenDistribution scratch;
+      EXPECT_EQ(DrawToken(row, u, scratch), PickToken(*sorted, u)) << where;
+    }
+    row.Release();
+    ASSERT_EQ(std::memcmp(memory.data(), logits.data(), logits.size() * 4), 0) << where;
+  }
+}
+
+TEST(Sampling, BothArmsAgreeOnWholeVocabularies) {
+  std::mt19937 random(17);
+  std::vector<int32_t> ids;
+  for (const size_t size : {1u, 7u, 32u, 5000u, 49152u, 131072u}) {
+    ids.clear();
+    for (int i = 0; i < 50; ++i) ids.push_back(static_cast<int32_t>(random() % size));
+    for (const Rows kind : kAllRows) {
+      const auto logits = MakeRow(kind, size, random);
+      const auto run = [&](const char* what, auto set) {
+        SamplingParams params;
+        params.do_sample = true;
+        params.top_k = 0;
+        set(params);
+        ExpectArmsAgree(logits, params, ids,
+                        fmt::format("{} of {}, row {}", what, size, static_cast<int>(kind)));
+      };
+      for (const int64_t k : {1, 2, 40, 50, 1000, 1 << 20}) {
+        run("top_k", [&](auto& p) { p.top_k = k; });
+      }
+      run("top_k, T", [&](auto& p) { p.top_k = 50, p.temperature = 1.37; });
+      run("top_k, T", [&](auto& p) { p.top_k = 40, p.temperature = 0.3; });
+      for (const double top_p : {0.0, 0.1, 0.5, 0.9, 0.95, 0.999}) {
+        run("top_p", [&](auto& p) { p.top_p = top_p; });
+      }
+      run("top_p, T", [&](auto& p) { p.top_p = 0.9, p.temperature = 1.7; });
+      for (const double min_p : {0.0, 0.05, 0.5, 1.0})
+        run("min_p", [&](auto& p) { p.min_p = min_p; });
+      run("min_p, T", [&](auto& p) { p.min_p = 0.1, p.temperature = 0.6; });
+      run("epsilon", [&](auto& p) { p.epsilon_cutoff = 3e-4; });
+      run("eta", [&](auto& p) { p.eta_cutoff = 1e-3; });
+      run("no processor", [&](auto&) {});
+      run("top_h", [&](auto& p) { p.top_h = 0.4; });
+      run("all", [&](auto& p) {
+        p.top_k = 50, p.top_p = 0.9, p.min_p = 0.05, p.temperature = 0.8;
+        p.repetition_penalty = 1.1;
+        p.suppress_tokens = {0, 5};
+      });
+    }
+  }
+}
+
+TEST(Sampling, BothArmsAgreeOnTypicalRows) {
+  std::mt19937 random(19);
+  for (const Rows kind : kAllRows) {
+    SamplingParams params;
+    params.do_sample = true;
+    params.top_k = 0;
+    params.typical_p = 0.9;
+    ExpectArmsAgree(MakeRow(kind, 20000, random), params, {}, "typical_p");
+  }
+}
+
+TEST(ScoreRow, SmallestScoreBeforeDivision) {
+  std::mt19937 random(23);
+  for (int round = 0; round < 2000; ++round) {
+    const float divisor = std::ldexp(1 + static_cast<float>(random() % 1000) / 1000,
+                                     static_cast<int>(random() % 40) - 20);
+    const float bound = std::ldexp(static_cast<float>(random() % 2000) - 1000,
+                                   static_cast<int>(random() % 60) - 40);
+    std::vector<float> logits = {1};
+    ScoreRow row;
+    row.Assign(logits);
+    row.Divide(divisor);
+    const float smallest = row.Undivided(bound);
+    EXPECT_GE(smallest / divisor, bound);
+    EXPECT_LT(std::nextafter(smallest, kRemoved) / divisor, bound);
+  }
+}
+
+TEST(ScoreRow, MaximaFollowTheEdits) {
+  std::mt19937 random(29);
+  for (int round = 0; round < 200; ++round) {
+    auto logits = MakeRow(round % 2 ? Rows::kTies : Rows::kNormal, 1 + random() % 3000, random);
+    const auto before = logits;
+    auto expected = logits;
+    ScoreRow row;
+    row.Borrow(logits);
+    EXPECT_TRUE(row.IsFinite());
+    for (int edit = 0; edit < 100; ++edit) {
+      const auto id =
+          static_cast<int32_t>(edit % 3 == 0 ? row.IndexOfMax() : random() % logits.size());
+      const float score = edit % 5 == 0 ? kRemoved : static_cast<float>(random() % 20) - 10;
+      expected[id] = score;
+      row.Set(id, score);
+      ASSERT_EQ(row.Max(), *std::ranges::max_element(expected));
+      ASSERT_EQ(row.IndexOfMax(), std::ranges::max_element(expected) - expected.begin());
+    }
+    row.Release();
+    ASSERT_EQ(logits, before);
+  }
 }
 
 }  // namespace

@@ -2,12 +2,18 @@
 // Oniguruma, several threads.
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "tests/text/golden.h"
+#include "text/byte_level.h"
 #include "text/known_patterns.h"
+#include "text/models/merge_borders.h"
 #include "text/pattern.h"
 #include "text/scanners.h"
+#include "text/tokenizer_json.h"
+#include "text/tokenizer_sections.h"
 
 namespace fathom {
 namespace {
@@ -101,6 +107,191 @@ TEST(EncoderTest, SeveralThreadsShareATokenizer) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(failures, std::vector<int>(4));
+}
+
+std::string RandomCodePoints(Lcg& rng, uint64_t first, uint64_t count, uint64_t length) {
+  std::string text;
+  for (uint64_t i = 0; i < length; ++i) {
+    const auto c = static_cast<char32_t>(first + rng.Below(count));
+    AppendUtf8(c >= 0xD800 && c < 0xE000 ? 0xFFFD : c, text);
+  }
+  return text;
+}
+
+// Words of scripts whose merges leave borders, cut there by the fast encoder alone.
+TEST(EncoderTest, WordsThatAreCutMergeAlike) {
+  const JsonValue texts = ReadGolden("texts.json");
+  const std::vector<std::string> fragments = Strings(*texts.Find("fragments"));
+  for (const char* name : {"gpt2", "llama3", "qwen2"}) {
+    const auto tokenizer = Tokenizer::OpenFile(GoldenPath(std::string(name) + "/tokenizer.json"));
+    ASSERT_TRUE(tokenizer.ok());
+    Lcg rng(47);
+    for (int i = 0; i < 3000; ++i) {
+      const uint64_t length = 1 + rng.Below(i % 50 == 0 ? 2000 : 60);
+      std::string text;
+      switch (i % 6) {
+        case 0:
+          text = RandomCodePoints(rng, 0x4E00, 40, length);
+          break;
+        case 1:
+          text = RandomCodePoints(rng, 0x80, 0x800, length);
+          break;
+        case 2:
+          text = RandomCodePoints(rng, 0x21, 94, length);
+          break;
+        case 3:
+          text = RandomCodePoints(rng, 0x1F600, 60, length);
+          break;
+        case 4:
+          text = RandomCodePoints(rng, 0, 0x110000, length);
+          break;
+        default:
+          for (uint64_t k = 0; k < 1 + length / 8; ++k) {
+            std::string part = fragments[rng.Below(fragments.size())];
+            std::erase_if(part, [](char c) { return c == ' ' || c == '\n'; });
+            text += part;
+          }
+      }
+      for (int again = 0; again < 2; ++again) {
+        const auto fast = tokenizer->Encode(text);
+        const auto reference = tokenizer->Encode(text, {.use_fast = false});
+        ASSERT_TRUE(fast.ok() && reference.ok());
+        ASSERT_EQ(*fast, *reference) << EscapeForTerminal(text);
+      }
+    }
+  }
+}
+
+TEST(MergeBordersTest, AskOnlyForWhatAMergeCouldJoin) {
+  const auto written = [](std::string_view bytes) {
+    std::string out;
+    AppendByteLevel(bytes, out);
+    return out;
+  };
+  MergeBorders borders(8);
+  borders.Add(written("a"), written("bc"));
+  borders.Add(written("xé"), written("中文"));
+  borders.Add(written("\xE4\xB8"), written("\xAD"));  // within a character
+  borders.Add(written("\x87"), written("!"));         // the last byte of one
+  borders.Add(written("?"), written("\xE4\xB8"));     // the first bytes of one
+  const auto may_join = [&](std::string_view text, size_t at) {
+    const auto* begin = reinterpret_cast<const uint8_t*>(text.data());
+    return borders.MayJoin(begin, begin + at, begin + text.size());
+  };
+  EXPECT_TRUE(may_join("ab", 1));
+  EXPECT_TRUE(may_join("zabz", 2));
+  EXPECT_FALSE(may_join("ba", 1));
+  EXPECT_FALSE(may_join("ac", 1));
+  EXPECT_TRUE(may_join("xé中文", 3));
+  EXPECT_FALSE(may_join("é中文", 2));  // the token on the left is longer
+  EXPECT_FALSE(may_join("zé中文", 3));
+  EXPECT_FALSE(may_join("xé中", 3));
+  EXPECT_FALSE(may_join("中é", 3));
+  EXPECT_FALSE(may_join("a中", 1));
+  EXPECT_TRUE(may_join("文!", 3));  // E6 96 87
+  EXPECT_TRUE(may_join("?中", 1));  // E4 B8 AD
+  EXPECT_FALSE(may_join("?文", 1));
+  EXPECT_FALSE(may_join("!文", 1));
+}
+
+TEST(DecodeTest, WholeTextsAreWhatTheStreamGives) {
+  const JsonValue texts = ReadGolden("texts.json");
+  const std::vector<std::string> fragments = Strings(*texts.Find("fragments"));
+  for (const char* name : {"gpt2", "llama3", "qwen2"}) {
+    const auto tokenizer = Tokenizer::OpenFile(GoldenPath(std::string(name) + "/tokenizer.json"));
+    ASSERT_TRUE(tokenizer.ok());
+    Lcg rng(53);
+    for (int i = 0; i < 300; ++i) {
+      std::vector<int32_t> ids;
+      if (i % 2 == 0) {
+        std::string text;
+        for (int k = 0; k < 20; ++k) text += RandomText(rng, fragments);
+        ids = *tokenizer->Encode(text, {.parse_special = true});
+      } else {  // any ids: half characters, ids without a token
+        for (int k = 0; k < 200; ++k) {
+          ids.push_back(static_cast<int32_t>(rng.Below(tokenizer->id_limit() + 5)) - 2);
+        }
+      }
+      for (const bool skip : {false, true}) {
+        StreamDecoder stream(*tokenizer, skip);
+        for (const int32_t id : ids) stream.Push(id);
+        stream.Finish();
+        ASSERT_EQ(tokenizer->Decode(ids, skip), stream.text());
+      }
+    }
+  }
+}
+
+// The large members read by themselves, against the general reader: a member's name spelled with
+// an escape sends the whole document there.
+TEST(SectionsTest, BothReadersGiveTheSame) {
+  const auto expect_equal = [](std::string text, const std::string& where) {
+    ModelJson sections;
+    std::string rest;
+    ASSERT_TRUE(ReadModelSections(text, sections, rest)) << where;
+    const auto fast = ReadTokenizerJson(text, "test");
+    const size_t at = text.find("\"model\"");
+    text.replace(at, 7, "\"mod\\u0065l\"");
+    ModelJson unused;
+    rest.clear();
+    ASSERT_FALSE(ReadModelSections(text, unused, rest)) << where;
+    const auto general = ReadTokenizerJson(text, "test");
+    ASSERT_TRUE(fast.ok() && general.ok()) << where;
+    EXPECT_EQ(fast->fields, general->fields);
+    EXPECT_EQ(fast->model.fields.Find("type") != nullptr,
+              general->model.fields.Find("type") != nullptr);
+    ASSERT_EQ(fast->model.vocab.size(), general->model.vocab.size());
+    for (size_t i = 0; i < fast->model.vocab.size(); ++i) {
+      EXPECT_EQ(fast->model.pool.Get(fast->model.vocab[i].first),
+                general->model.pool.Get(general->model.vocab[i].first));
+      EXPECT_EQ(fast->model.vocab[i].second, general->model.vocab[i].second);
+    }
+    ASSERT_EQ(fast->model.merges.size(), general->model.merges.size());
+    for (size_t i = 0; i < fast->model.merges.size(); ++i) {
+      for (const auto part : {&std::pair<StringPool::Ref, StringPool::Ref>::first,
+                              &std::pair<StringPool::Ref, StringPool::Ref>::second}) {
+        EXPECT_EQ(fast->model.merge_pool.Get(fast->model.merges[i].*part),
+                  general->model.merge_pool.Get(general->model.merges[i].*part));
+      }
+    }
+  };
+  for (const char* name : {"gpt2", "llama3", "qwen2"}) {
+    std::ifstream file(GoldenPath(std::string(name) + "/tokenizer.json"), std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    expect_equal(text.str(), name);
+  }
+  expect_equal(R"({"a":[1,{"b":"}"}],"model" : {"type":"BPE","vocab":{ "\u0120\"\\\n":0,
+      "\ud83d\ude00é":1, "" :2},"merges":["a b",["c d","e\u0065"]]},"z":"\\\""})",
+               "escapes");
+}
+
+TEST(SectionsTest, LeaveWhatIsUnusualToTheGeneralReader) {
+  for (const char* text : {"",
+                           "[]",
+                           "{}",
+                           R"({"model":[]})",
+                           R"({"model":{"vocab":[]}})",
+                           R"({"model":{"vocab":{"a":-1},"merges":[]}})",
+                           R"({"model":{"vocab":{"a":1.0}}})",
+                           R"({"model":{"vocab":{"a":1e3}}})",
+                           R"({"model":{"vocab":{"a":01}}})",
+                           R"({"model":{"vocab":{"a":1},"vocab":{}}})",
+                           R"({"model":{"vocab":{}}},)",
+                           R"({"model":{"vocab":{}},"model":{"vocab":{}}})",
+                           R"({"model":{"vocab":{"\ud800":1}}})",
+                           R"({"model":{"vocab":{"\x":1}}})",
+                           R"({"model":{"vocab":{"a":1)",
+                           R"({"model":{"vocab":{"a":99999999999}}})",
+                           R"({"model":{"vocab":{},"merges":["a"]}})",
+                           R"({"model":{"vocab":{},"merges":[["a","b","c"]]}})",
+                           R"({"model":{"vocab":{"a)",
+                           "{\"model\":{\"vocab\":{\"\x01\":1}}}",
+                           "{\"model\":{\"vocab\":{\"\xff\":1}}}"}) {
+    ModelJson model;
+    std::string rest;
+    EXPECT_FALSE(ReadModelSections(text, model, rest)) << EscapeForTerminal(text);
+  }
 }
 
 TEST(PatternTest, ClassesAreWrittenOut) {

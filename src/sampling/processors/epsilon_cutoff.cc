@@ -6,7 +6,7 @@ namespace fathom {
 namespace {
 
 // EpsilonLogitsWarper (Hewitt et al. 2022).
-float Cutoff(const RowContext& context, const ScoreRow&) {
+float Cutoff(const RowContext& context, ScoreRow&) {
   return static_cast<float>(context.params.epsilon_cutoff);
 }
 
@@ -14,7 +14,7 @@ void Reference(const RowContext& context, ScoreRow& row) {
   row.KeepDense(ChooseAboveCutoff(Cutoff(context, row), row));
 }
 void Partial(const RowContext& context, ScoreRow& row) {
-  row.KeepCompact(ChooseAboveCutoff(Cutoff(context, row), row));
+  KeepAboveCutoff(Cutoff(context, row), row);
 }
 
 }  // namespace

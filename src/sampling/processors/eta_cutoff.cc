@@ -9,14 +9,8 @@ namespace fathom {
 namespace {
 
 // EtaLogitsWarper (Hewitt et al. 2022).
-float Cutoff(const RowContext& context, const ScoreRow& row) {
-  const float normalizer = row.LogSumExp();
-  double entropy = 0;
-  for (const float score : row.scores()) {
-    if (score == kRemoved) continue;
-    const float log_p = score - normalizer;
-    entropy -= log_p * ExpNegative(std::min(log_p, 0.0f));
-  }
+float Cutoff(const RowContext& context, ScoreRow& row) {
+  const double entropy = row.Entropy(row.LogSumExp());
   const auto epsilon = static_cast<float>(context.params.eta_cutoff);
   return std::min(epsilon, std::sqrt(epsilon) * std::exp(-static_cast<float>(entropy)));
 }
@@ -25,7 +19,7 @@ void Reference(const RowContext& context, ScoreRow& row) {
   row.KeepDense(ChooseAboveCutoff(Cutoff(context, row), row));
 }
 void Partial(const RowContext& context, ScoreRow& row) {
-  row.KeepCompact(ChooseAboveCutoff(Cutoff(context, row), row));
+  KeepAboveCutoff(Cutoff(context, row), row);
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ void Apply(const RowContext& context, ScoreRow& row) {
   const auto growth = static_cast<float>(std::pow(factor, static_cast<double>(beyond)) - 1);
   for (const int32_t id : context.params.eos_token_id) {
     if (!row.Has(id)) continue;
-    float& score = row.at(id);
-    if (std::isfinite(score)) score += std::abs(score) * growth;
+    const float score = row.Get(id);
+    if (std::isfinite(score)) row.Set(id, score + std::abs(score) * growth);
   }
 }
 

@@ -10,7 +10,7 @@ namespace {
 void Apply(const RowContext& context, ScoreRow& row) {
   if (context.ids.size() != 1) return;
   std::ranges::fill(row.scores(), kRemoved);
-  row.at(*context.params.forced_bos_token_id) = 0;
+  row.Set(*context.params.forced_bos_token_id, 0);
 }
 
 }  // namespace

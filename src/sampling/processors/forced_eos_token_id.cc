@@ -12,7 +12,7 @@ void Apply(const RowContext& context, ScoreRow& row) {
   if (!max_length.has_value()) return;
   if (static_cast<int64_t>(context.ids.size()) != *max_length - 1) return;
   std::ranges::fill(row.scores(), kRemoved);
-  for (const int32_t id : context.params.forced_eos_token_id) row.at(id) = 0;
+  for (const int32_t id : context.params.forced_eos_token_id) row.Set(id, 0);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "sampling/cutoff.h"
 #include "sampling/processor.h"
 
 namespace fathom {
@@ -16,7 +17,28 @@ std::span<const uint8_t> Choose(const RowContext& context, ScoreRow& row) {
 }
 
 void Reference(const RowContext& context, ScoreRow& row) { row.KeepDense(Choose(context, row)); }
-void Partial(const RowContext& context, ScoreRow& row) { row.KeepCompact(Choose(context, row)); }
+
+// p < min_p * max p does not hang on the sum of the exponentials, but for what is rounded: only
+// where an entry stands that near to the limit is the whole row added up.
+void Partial(const RowContext& context, ScoreRow& row) {
+  const auto share = static_cast<float>(*context.params.min_p);
+  if (row.compact() || !(share > 1e-20f)) return row.KeepCompact(Choose(context, row));
+  const float best = row.Max();
+  row.NarrowTo(std::min(best, BoundOfShare(best, share)));
+  const auto scores = row.scores();
+  const auto mask = row.Mask(row.size(), 0);
+  bool near = false;
+  for (size_t i = 0; i < scores.size(); ++i) {
+    const float ratio = ExpNegative(scores[i] - best) / share;
+    near |= std::abs(ratio - 1) < 1e-6f;
+    mask[i] = ratio >= 1;
+  }
+  if (near) {
+    row.Widen();
+    return row.KeepCompact(Choose(context, row));
+  }
+  row.KeepCompact(mask);
+}
 
 }  // namespace
 

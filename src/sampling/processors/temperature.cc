@@ -6,8 +6,7 @@ namespace {
 
 // TemperatureLogitsWarper.
 void Apply(const RowContext& context, ScoreRow& row) {
-  const auto temperature = static_cast<float>(context.params.temperature);
-  for (float& score : row.scores()) score /= temperature;
+  row.Divide(static_cast<float>(context.params.temperature));
 }
 
 }  // namespace

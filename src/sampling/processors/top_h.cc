@@ -12,7 +12,7 @@ namespace {
 constexpr int64_t kTopN = 100;  // TopHLogitsWarper looks at this many tokens only
 
 // The best kTopN entries, best first; among equal ones the lowest id first.
-std::vector<int64_t> BestEntries(const ScoreRow& row) {
+std::vector<int64_t> BestEntries(ScoreRow& row) {
   const auto scores = row.scores();
   std::vector<int64_t> order(scores.size());
   std::iota(order.begin(), order.end(), 0);
@@ -51,7 +51,10 @@ std::span<const uint8_t> Choose(const RowContext& context, ScoreRow& row) {
 }
 
 void Reference(const RowContext& context, ScoreRow& row) { row.KeepDense(Choose(context, row)); }
-void Partial(const RowContext& context, ScoreRow& row) { row.KeepCompact(Choose(context, row)); }
+void Partial(const RowContext& context, ScoreRow& row) {
+  if (!row.compact()) row.NarrowTo(row.BoundOfKth(std::min(kTopN, row.size())));
+  row.KeepCompact(Choose(context, row));
+}
 
 }  // namespace
 

@@ -8,7 +8,7 @@ namespace fathom {
 
 namespace {
 
-int64_t CountKept(const RowContext& context, const ScoreRow& row) {
+int64_t CountKept(const RowContext& context, ScoreRow& row) {
   return std::min(context.params.top_k, row.size());
 }
 
@@ -26,20 +26,17 @@ void Reference(const RowContext& context, ScoreRow& row) {
   row.KeepDense(AtLeast(sorted[CountKept(context, row) - 1], row));
 }
 
-// The k best of what was seen so far in a heap with the least of them on top: most scores are
-// compared with it and left alone.
+// A dense row is first narrowed to what reaches a bound that the k-th best score is not below; the
+// k-th best of those few is then the k-th best of all.
 void Partial(const RowContext& context, ScoreRow& row) {
   const int64_t k = CountKept(context, row);
+  if (!row.compact()) row.NarrowTo(row.BoundOfKth(k));
   const auto scores = row.scores();
-  std::vector<float> best(scores.begin(), scores.begin() + k);
-  std::ranges::make_heap(best, std::greater<>());
-  for (const float score : scores.subspan(k)) {
-    if (!(score > best.front())) continue;
-    std::ranges::pop_heap(best, std::greater<>());
-    best.back() = score;
-    std::ranges::push_heap(best, std::greater<>());
-  }
-  row.KeepCompact(AtLeast(best.front(), row));
+  const auto sorted = row.Scratch(scores.size());
+  std::ranges::copy(scores, sorted.begin());
+  std::ranges::nth_element(sorted, sorted.begin() + (k - 1), std::greater<>());
+  const float threshold = sorted[static_cast<size_t>(k - 1)];
+  row.KeepCompact(AtLeast(threshold, row));
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <utility>
 #include <vector>
 
+#include "sampling/nucleus.h"
 #include "sampling/processor.h"
 #include "sampling/select.h"
 
@@ -37,8 +40,32 @@ void Reference(const RowContext& context, ScoreRow& row) {
   row.KeepDense(mask);
 }
 
+// Few entries: in order, each as one number (score, then the id backwards).
+constexpr int64_t kFew = 256;
+void PartialOfFew(const Limit& kept, ScoreRow& row) {
+  const auto scores = row.scores();
+  const auto probs = row.Softmax();
+  std::array<std::pair<uint64_t, uint32_t>, kFew> order;
+  const size_t size = scores.size();
+  for (size_t i = 0; i < size; ++i) {
+    const uint64_t key = uint64_t{OrderedKey(scores[i])} << 32 | ~static_cast<uint32_t>(i);
+    order[i] = {key, static_cast<uint32_t>(i)};
+  }
+  std::sort(order.begin(), order.begin() + static_cast<ptrdiff_t>(size));
+  const auto mask = row.Mask(row.size(), 0);
+  uint64_t cumulative = 0;
+  for (size_t i = 0; i < size; ++i) {
+    cumulative += ProbabilityWeight(probs[order[i].second]);
+    mask[order[i].second] = kept(cumulative);
+  }
+  mask[order[size - 1].second] = 1;
+  row.KeepCompact(mask);
+}
+
 void Partial(const RowContext& context, ScoreRow& row) {
   const Limit kept(context.params.top_p);
+  if (row.size() <= kFew) return PartialOfFew(kept, row);
+  if (!row.compact() && NarrowToNucleus(kept.value, row)) return;
   const auto probs = row.Softmax();
   const auto scores = row.scores();
   std::vector<uint32_t> keys(scores.size());

@@ -19,14 +19,10 @@ struct Limit {
 };
 
 // |-log p - entropy| of every entry.
-std::vector<float> Distances(const ScoreRow& row) {
-  const auto scores = row.scores();
+std::vector<float> Distances(ScoreRow& row) {
   const float normalizer = row.LogSumExp();
-  double entropy = 0;
-  for (const float score : scores) {
-    const float log_p = score - normalizer;
-    if (score != kRemoved) entropy -= log_p * ExpNegative(std::min(log_p, 0.0f));
-  }
+  const double entropy = row.Entropy(normalizer);
+  const auto scores = row.scores();
   std::vector<float> distances(scores.size());
   for (size_t i = 0; i < scores.size(); ++i) {
     distances[i] = std::abs(-(scores[i] - normalizer) - static_cast<float>(entropy));

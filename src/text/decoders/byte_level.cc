@@ -47,6 +47,7 @@ class ByteLevel final : public Decoder {
     return std::make_unique<ByteLevelStage>(std::move(next));
   }
   bool reads_byte_level() const override { return true; }
+  bool only_joins_bytes() const override { return true; }
 };
 
 const RegisterComponent<Decoder> kByteLevel("ByteLevel", ByteLevel::Make);

@@ -46,18 +46,37 @@ Status CheckDropout(const JsonValue& fields) {
 
 }  // namespace
 
-PairTable::PairTable(size_t pair_count) {
-  const size_t size = std::bit_ceil(pair_count * 2 + 2);
-  slots_.resize(size);
+PairTable::PairTable(size_t pair_count, int32_t max_id) {
+  const size_t size = std::bit_ceil(pair_count + pair_count / 2 + 2);
+  if (max_id < (1 << kIdBits) - 1 && pair_count <= kRankMask) {
+    narrow_.assign(size, kEmpty);
+  } else {
+    wide_.resize(size);
+  }
   mask_ = size - 1;
   shift_ = 64 - std::countr_zero(size);
 }
 
 void PairTable::Insert(int32_t left, int32_t right, uint32_t rank) {
-  const uint64_t key = Key(left, right);
+  if (!narrow_.empty()) {
+    const uint64_t key = NarrowKey(left, right);
+    size_t i = Place(key);
+    while (narrow_[i] != kEmpty && narrow_[i] >> kRankBits != key) i = (i + 1) & mask_;
+    narrow_[i] = key << kRankBits | rank;
+    return;
+  }
+  const uint64_t key = WideKey(left, right);
   size_t i = Place(key);
-  while (slots_[i].rank != kNoRank && slots_[i].key != key) i = (i + 1) & mask_;
-  slots_[i] = {key, rank};
+  while (wide_[i].rank != kNoRank && wide_[i].key != key) i = (i + 1) & mask_;
+  wide_[i] = {key, rank};
+}
+
+uint32_t PairTable::WideRank(int32_t left, int32_t right) const {
+  const uint64_t key = WideKey(left, right);
+  for (size_t i = Place(key);; i = (i + 1) & mask_) {
+    if (wide_[i].key == key) return wide_[i].rank;
+    if (wide_[i].rank == kNoRank) return kNoRank;
+  }
 }
 
 Result<TokenizerModelPtr> BpeModel::Make(ModelJson json) {
@@ -84,16 +103,32 @@ Result<TokenizerModelPtr> BpeModel::Make(ModelJson json) {
                              "is no byte token", "(<0x00> to <0xFF>)");
     }
   }
-  FATHOM_TRY(model->ReadMerges(json));
   model->FindByteSymbols();
+  FATHOM_TRY(model->ReadMerges(json));
   return TokenizerModelPtr(std::move(model));
 }
 
 Status BpeModel::ReadMerges(const ModelJson& json) {
-  pairs_ = PairTable(json.merges.size());
-  merged_.reserve(json.merges.size());
-  std::string product;
-  for (size_t i = 0; i < json.merges.size(); ++i) {
+  // The table is larger than a cache: lookups of some merges ahead are under way at once.
+  constexpr size_t kAhead = 32;
+  struct Hashes {
+    uint64_t left, right;
+  } hashes[kAhead];
+  const size_t count = json.merges.size();
+  pairs_ = PairTable(count, vocab_.max_id());
+  if (is_plain_byte_level_) {
+    borders_ = MergeBorders(count);
+    byte_ranks_.assign(256 * 256, PairTable::kNoRank);
+  }
+  merged_.reserve(count);
+  TokenTable::Hint product_hint;
+  for (size_t i = 0; i < count; ++i) {
+    if (i % kAhead == 0) {
+      for (size_t k = i; k < std::min(i + kAhead, count); ++k) {
+        hashes[k - i] = {vocab_.HashAhead(json.merge_pool.Get(json.merges[k].first)),
+                         vocab_.HashAhead(json.merge_pool.Get(json.merges[k].second))};
+      }
+    }
     const std::string_view left = json.merge_pool.Get(json.merges[i].first);
     const std::string_view right = json.merge_pool.Get(json.merges[i].second);
     const auto refuse = [&](std::string_view part) {
@@ -101,30 +136,58 @@ Status BpeModel::ReadMerges(const ModelJson& json) {
                              fmt::format("\"{}\" + \"{}\"", left, right),
                              fmt::format("\"{}\" is not in the vocabulary", part));
     };
-    const int32_t left_id = vocab_.Find(left);
+    const int32_t left_id = vocab_.FindHashed(left, hashes[i % kAhead].left);
     if (left_id < 0) return refuse(left);
-    const int32_t right_id = vocab_.Find(right);
+    const int32_t right_id = vocab_.FindHashed(right, hashes[i % kAhead].right);
     if (right_id < 0) return refuse(right);
     if (right.size() < prefix_.size()) {
       return Status::BadFile("", fmt::format("model.merges[{}]", i), fmt::format("\"{}\"", right),
                              "is shorter than continuing_subword_prefix");
     }
-    product.assign(left);
-    product += right.substr(prefix_.size());
-    const int32_t merged_id = vocab_.Find(product);
-    if (merged_id < 0) return refuse(product);
+    const int32_t merged_id = vocab_.FindJoined(left, right.substr(prefix_.size()), product_hint);
+    if (merged_id < 0) return refuse(std::string(left) + std::string(right.substr(prefix_.size())));
     pairs_.Insert(left_id, right_id, static_cast<uint32_t>(i));
     merged_.push_back(merged_id);
+    if (is_plain_byte_level_) NoteByteMerge(left, right, static_cast<uint32_t>(i));
   }
+  if (is_plain_byte_level_ && ignore_merges_) FindUnmergedTokens();
   return Status::Ok();
+}
+
+void BpeModel::FindUnmergedTokens() {
+  std::vector<bool> merged(static_cast<size_t>(vocab_.size()), false);
+  for (const int32_t id : merged_) {
+    if (static_cast<size_t>(id) < merged.size()) merged[static_cast<size_t>(id)] = true;
+  }
+  std::string bytes;
+  for (size_t i = 0; i < vocab_.size(); ++i) {
+    const auto id = static_cast<size_t>(vocab_.id(i));
+    if (id < merged.size() && merged[id]) continue;
+    bytes.clear();
+    if (AppendBytesOfByteLevel(vocab_.token(i), bytes)) {
+      unmerged_sizes_ |= uint64_t{1} << (bytes.size() % 64);
+    }
+  }
+}
+
+void BpeModel::NoteByteMerge(std::string_view left, std::string_view right, uint32_t rank) {
+  borders_.Add(left, right);
+  if (left.size() > 2 || right.size() > 2) return;
+  std::string bytes;
+  const bool written = AppendBytesOfByteLevel(left, bytes) && AppendBytesOfByteLevel(right, bytes);
+  // Two characters of one byte each could also be four of the alphabet's ASCII.
+  if (!written || bytes.size() != 2) return;
+  byte_ranks_[size_t{static_cast<uint8_t>(bytes[0])} << 8 | static_cast<uint8_t>(bytes[1])] = rank;
 }
 
 void BpeModel::FindByteSymbols() {
   is_plain_byte_level_ = prefix_.empty() && suffix_.empty();
+  has_all_byte_symbols_ = true;
   for (int byte = 0; byte < 256; ++byte) {
     std::string symbol;
     AppendUtf8(ByteLevelChar(static_cast<uint8_t>(byte)), symbol);
     byte_symbols_[byte] = vocab_.Find(symbol);
+    has_all_byte_symbols_ &= byte_symbols_[byte] >= 0;
     if (byte_symbols_[byte] < 0 && (unk_token_ || byte_fallback_)) is_plain_byte_level_ = false;
   }
 }
@@ -251,9 +314,34 @@ Status BpeModel::TokenizeFast(std::string_view word, MergeScratch& scratch,
 }
 
 void BpeModel::Merge(MergeScratch& scratch) const {
+  const size_t count = scratch.symbols.size();
+  if (count < 2) return;
+  scratch.ranks.resize(count);
+  for (size_t i = 0; i + 1 < count; ++i) {
+    scratch.ranks[i] = pairs_.Rank(scratch.symbols[i], scratch.symbols[i + 1]);
+  }
+  MergeRanked(scratch);
+}
+
+void BpeModel::MergeBytes(const uint8_t* word, size_t size, MergeScratch& scratch) const {
+  scratch.symbols.resize(size);
+  for (size_t i = 0; i < size; ++i) scratch.symbols[i] = byte_symbols_[word[i]];
+  if (!has_all_byte_symbols_) {
+    std::erase(scratch.symbols, -1);
+    return Merge(scratch);
+  }
+  if (size < 2) return;
+  scratch.ranks.resize(size);
+  for (size_t i = 0; i + 1 < size; ++i) {
+    scratch.ranks[i] = byte_ranks_[size_t{word[i]} << 8 | word[i + 1]];
+  }
+  MergeRanked(scratch);
+}
+
+void BpeModel::MergeRanked(MergeScratch& scratch) const {
   // Looking for the lowest rank along the whole word costs less than a heap up to here.
   constexpr size_t kShortWord = 48;
-  if (scratch.symbols.size() < 2) return;
+  scratch.ranks[scratch.symbols.size() - 1] = PairTable::kNoRank;
   if (scratch.symbols.size() <= kShortWord) {
     MergeShort(scratch);
   } else {
@@ -263,10 +351,8 @@ void BpeModel::Merge(MergeScratch& scratch) const {
 
 void BpeModel::MergeShort(MergeScratch& scratch) const {
   size_t count = scratch.symbols.size();
-  scratch.ranks.resize(count);
   int32_t* ids = scratch.symbols.data();
   uint32_t* ranks = scratch.ranks.data();
-  for (size_t i = 0; i + 1 < count; ++i) ranks[i] = pairs_.Rank(ids[i], ids[i + 1]);
   while (count > 1) {
     size_t best = 0;
     for (size_t i = 1; i + 1 < count; ++i) {
@@ -290,8 +376,8 @@ void BpeModel::MergeShort(MergeScratch& scratch) const {
 // the word.
 //
 //   rank_heap  [r0 r1 ..]       bucket_of_rank[r0] -> positions 3 17 40 ..  (cursor at the next)
-//   symbols    a b c . . d e    '.' is gone (-1), next and previous skip it; ranks[i] is of the
-//                               pair (i, next[i])
+//   linked     a b c . . d e    '.' is gone (-1), next and previous skip it; a symbol's rank is of
+//                               the pair that begins with it
 namespace {
 
 constexpr uint32_t kEndOfWord = UINT32_MAX;
@@ -338,28 +424,29 @@ void MergeScratch::Trim() {
 }
 
 void BpeModel::MergeBucket(uint32_t rank, MergeScratch& scratch) const {
-  std::vector<int32_t>& ids = scratch.symbols;
-  std::vector<uint32_t>& ranks = scratch.ranks;
-  std::vector<uint32_t>& next = scratch.next;
+  std::vector<LinkedSymbol>& symbols = scratch.linked;
   const uint32_t index = scratch.bucket_of_rank[rank];
   uint32_t lowest_new = PairTable::kNoRank;
   const auto refresh = [&](uint32_t i) {
-    ranks[i] = next[i] == kEndOfWord ? PairTable::kNoRank : pairs_.Rank(ids[i], ids[next[i]]);
-    if (ranks[i] == PairTable::kNoRank) return;
-    AddCandidate(scratch, ranks[i], i);
-    lowest_new = std::min(lowest_new, ranks[i]);
+    LinkedSymbol& symbol = symbols[i];
+    symbol.rank = symbol.next == kEndOfWord ? PairTable::kNoRank
+                                            : pairs_.Rank(symbol.id, symbols[symbol.next].id);
+    if (symbol.rank == PairTable::kNoRank) return;
+    AddCandidate(scratch, symbol.rank, i);
+    lowest_new = std::min(lowest_new, symbol.rank);
   };
   while (lowest_new > rank) {
     const uint32_t i = TakePosition(scratch.buckets[index]);
     if (i == kEndOfWord) return;
-    if (ranks[i] != rank) continue;  // the pair changed since
-    const uint32_t right = next[i];
-    ids[i] = merged_[rank];
-    ids[right] = -1;
-    ranks[right] = PairTable::kNoRank;
-    next[i] = next[right];
-    if (next[i] != kEndOfWord) scratch.previous[next[i]] = i;
-    if (scratch.previous[i] != kEndOfWord) refresh(scratch.previous[i]);
+    LinkedSymbol& left = symbols[i];
+    if (left.rank != rank) continue;  // the pair changed since
+    LinkedSymbol& right = symbols[left.next];
+    left.id = merged_[rank];
+    left.next = right.next;
+    right.id = -1;
+    right.rank = PairTable::kNoRank;
+    if (left.next != kEndOfWord) symbols[left.next].previous = i;
+    if (left.previous != kEndOfWord) refresh(left.previous);
     refresh(i);
   }
   const RankBucket& bucket = scratch.buckets[index];
@@ -371,14 +458,10 @@ void BpeModel::MergeBucket(uint32_t rank, MergeScratch& scratch) const {
 void BpeModel::MergeLong(MergeScratch& scratch) const {
   const auto count = static_cast<uint32_t>(scratch.symbols.size());
   scratch.bucket_of_rank.resize(merged_.size(), MergeScratch::kNoBucket);
-  scratch.ranks.resize(count);
-  scratch.previous.resize(count);
-  scratch.next.resize(count);
+  scratch.linked.resize(count);
   for (uint32_t i = 0; i < count; ++i) {
-    scratch.previous[i] = i == 0 ? kEndOfWord : i - 1;
-    scratch.next[i] = i + 1 < count ? i + 1 : kEndOfWord;
-    scratch.ranks[i] = i + 1 < count ? pairs_.Rank(scratch.symbols[i], scratch.symbols[i + 1])
-                                     : PairTable::kNoRank;
+    scratch.linked[i] = {scratch.symbols[i], scratch.ranks[i], i == 0 ? kEndOfWord : i - 1,
+                         i + 1 < count ? i + 1 : kEndOfWord};
     if (scratch.ranks[i] != PairTable::kNoRank) AddCandidate(scratch, scratch.ranks[i], i);
   }
   while (!scratch.rank_heap.empty()) {
@@ -396,7 +479,10 @@ void BpeModel::MergeLong(MergeScratch& scratch) const {
   }
   scratch.used_ranks.clear();
   scratch.bucket_count = 0;
-  std::erase(scratch.symbols, -1);
+  scratch.symbols.clear();
+  for (const LinkedSymbol& symbol : scratch.linked) {
+    if (symbol.id >= 0) scratch.symbols.push_back(symbol.id);
+  }
 }
 
 namespace {

@@ -11,24 +11,31 @@
 #include <vector>
 
 #include "text/model.h"
+#include "text/models/merge_borders.h"
 #include "text/token_table.h"
 
 namespace fathom {
 
-// (left id, right id) -> rank, by open addressing.
+// (left id, right id) -> rank, by open addressing. Where ids and ranks are small enough, which is
+// in every published file, a slot is one number, so that the table of 128,000 merges takes 2 MB:
+//   | left id, 21 bits | right id, 21 bits | rank, 22 bits |
 class PairTable {
  public:
   static constexpr uint32_t kNoRank = UINT32_MAX;
 
-  explicit PairTable(size_t pair_count = 0);
+  explicit PairTable(size_t pair_count = 0, int32_t max_id = 0);
   // A repeated pair takes its last rank.
   void Insert(int32_t left, int32_t right, uint32_t rank);
   uint32_t Rank(int32_t left, int32_t right) const {
-    const uint64_t key = Key(left, right);
-    for (size_t i = Place(key);; i = (i + 1) & mask_) {
-      if (slots_[i].key == key) return slots_[i].rank;
-      if (slots_[i].rank == kNoRank) return kNoRank;
+    if (!narrow_.empty()) [[likely]] {
+      const uint64_t key = NarrowKey(left, right);
+      for (size_t i = Place(key);; i = (i + 1) & mask_) {
+        const uint64_t slot = narrow_[i];
+        if (slot >> kRankBits == key) return static_cast<uint32_t>(slot & kRankMask);
+        if (slot == kEmpty) return kNoRank;
+      }
     }
+    return WideRank(left, right);
   }
 
  private:
@@ -36,12 +43,22 @@ class PairTable {
     uint64_t key = UINT64_MAX;  // no pair of ids has it
     uint32_t rank = kNoRank;
   };
-  static uint64_t Key(int32_t left, int32_t right) {
+  static constexpr int kRankBits = 22;
+  static constexpr int kIdBits = 21;
+  static constexpr uint64_t kRankMask = (uint64_t{1} << kRankBits) - 1;
+  static constexpr uint64_t kEmpty = UINT64_MAX;
+  static uint64_t NarrowKey(int32_t left, int32_t right) {
+    return static_cast<uint64_t>(static_cast<uint32_t>(left)) << kIdBits |
+           static_cast<uint32_t>(right);
+  }
+  static uint64_t WideKey(int32_t left, int32_t right) {
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
   }
+  uint32_t WideRank(int32_t left, int32_t right) const;
   size_t Place(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
 
-  std::vector<Slot> slots_;
+  std::vector<uint64_t> narrow_;
+  std::vector<Slot> wide_;  // one of the two is empty
   size_t mask_ = 0;
   int shift_ = 0;
 };
@@ -53,13 +70,20 @@ struct RankBucket {
   std::vector<uint32_t> late;       // a heap of those that came out of order
 };
 
+// A symbol of a long word. One line of memory holds all that a merge asks of it.
+struct LinkedSymbol {
+  int32_t id;
+  uint32_t rank;  // of the pair that begins with it
+  uint32_t previous;
+  uint32_t next;
+};
+
 // Buffers of the fast merge, kept from word to word.
 struct MergeScratch {
   std::vector<int32_t> symbols;
   std::vector<uint32_t> ranks;  // of the pair that begins at a symbol
   // For long words:
-  std::vector<uint32_t> previous;  // neighbours
-  std::vector<uint32_t> next;
+  std::vector<LinkedSymbol> linked;
   std::vector<uint32_t> bucket_of_rank;  // index into buckets, or kNoBucket
   std::vector<RankBucket> buckets;       // the first bucket_count are in use
   size_t bucket_count = 0;
@@ -92,6 +116,12 @@ class BpeModel final : public TokenizerModel {
                       std::vector<int32_t>& ids) const;
   // Merges scratch.symbols in place until no pair has a rank.
   void Merge(MergeScratch& scratch) const;
+  // Puts the merged ids of a word of raw bytes into scratch.symbols (is_plain_byte_level).
+  void MergeBytes(const uint8_t* word, size_t size, MergeScratch& scratch) const;
+  // Whether a token of so many bytes may be the product of no merge.
+  bool HasUnmergedToken(size_t size) const { return (unmerged_sizes_ >> (size % 64) & 1) != 0; }
+  // Where such a word may be cut.
+  const MergeBorders& borders() const { return borders_; }
 
   // True where every byte of a byte-level word is a symbol of its own: then words need not be
   // written in the byte-level alphabet. byte_symbol(b): its id, or -1 where the byte is dropped.
@@ -104,6 +134,10 @@ class BpeModel final : public TokenizerModel {
   bool AppendByteFallback(std::string_view symbol, std::vector<int32_t>& symbols) const;
   Status ReadMerges(const ModelJson& json);
   void FindByteSymbols();
+  void FindUnmergedTokens();
+  void NoteByteMerge(std::string_view left, std::string_view right, uint32_t rank);
+  // Merge, the ranks being there.
+  void MergeRanked(MergeScratch& scratch) const;
   void MergeShort(MergeScratch& scratch) const;
   void MergeLong(MergeScratch& scratch) const;
   // Merges from the bucket of a rank until it is empty or a lower rank appears.
@@ -120,6 +154,11 @@ class BpeModel final : public TokenizerModel {
   bool ignore_merges_ = false;
   bool is_plain_byte_level_ = false;
   int32_t byte_symbols_[256] = {};
+  bool has_all_byte_symbols_ = false;
+  // Ranks of pairs of bytes, [left * 256 + right]; is_plain_byte_level.
+  std::vector<uint32_t> byte_ranks_;
+  MergeBorders borders_;
+  uint64_t unmerged_sizes_ = 0;  // a bit a size, modulo 64
 };
 
 }  // namespace fathom

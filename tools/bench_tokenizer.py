@@ -1,0 +1,246 @@
+#!/usr/bin/env python3
+"""Encoding and decoding, one thread, against Hugging Face tokenizers in the same minute, in turns.
+
+    python tools/bench_tokenizer.py --tokenizer TOKENIZER.json ... --text NAME=FILE ...
+        [--bench build/text_bench] [--rounds N] [--chunk BYTES] [--adversarial] [--check N]
+
+Needs tokenizers and a build with -DFATHOM_BENCHMARKS=ON. Each text is given whole; the best of the
+rounds counts on both sides. --chunk cuts it into texts of so many bytes (at line ends), as prompts
+are. --adversarial adds texts made to be slow and prints their cost in prose a byte. --train FILE ...
+first trains a tokenizer with --shape gpt2|llama3|qwen2 and --vocab-size, and writes it to --tokenizer.
+--check N compares the ids of N random texts cut and mixed from the given ones.
+"""
+
+import argparse
+import array
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ["RAYON_NUM_THREADS"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+import tokenizers
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Fathom:
+    def __init__(self, bench, folder):
+        self.process = subprocess.Popen(
+            [bench], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.file = os.path.join(folder, "exchange")
+
+    def ask(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        if "error" in answer:
+            sys.exit(f"{line}: {answer['error']}")
+        return answer
+
+    def set_text(self, text):
+        with open(self.file, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+        self.ask("text " + self.file)
+
+    def ids(self):
+        self.ask("ids " + self.file)
+        ids = array.array("i")
+        with open(self.file, "rb") as data:
+            ids.frombytes(data.read())
+        return ids.tolist()
+
+    def output(self):
+        self.ask("output " + self.file)
+        with open(self.file, encoding="utf-8", newline="") as data:
+            return data.read()
+
+
+def seconds_of(run):
+    begin = time.perf_counter()
+    result = run()
+    return time.perf_counter() - begin, result
+
+
+def compare(fathom, peer, text, rounds):
+    """Best seconds of (ours, theirs) to encode and to decode, and whether the results are equal."""
+    fathom.set_text(text)
+    best = [1e9] * 4
+    first = None
+    for _ in range(rounds):
+        ours = fathom.ask("encode")["seconds"]
+        first = first or ours
+        theirs, encoding = seconds_of(lambda: peer.encode(text))
+        ids = encoding.ids
+        ours_back = fathom.ask("decode")["seconds"]
+        theirs_back, back = seconds_of(lambda: peer.decode(ids, skip_special_tokens=False))
+        best = [min(a, b) for a, b in zip(best, (ours, theirs, ours_back, theirs_back))]
+    equal = fathom.ids() == ids, fathom.output() == back
+    return best, first, equal
+
+
+def adversarial_texts(size=1_000_000):
+    rng = random.Random(1)
+    return {
+        "one letter": "a" * size,
+        "ab repeated": "ab" * (size // 2),
+        "random letters": "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(size)),
+        "random ASCII": "".join(chr(rng.randrange(32, 127)) for _ in range(size)),
+        "random code points": "".join(
+            chr(c) for c in (rng.randrange(0x110000) for _ in range(size // 4))
+            if not 0xD800 <= c < 0xE000
+        ),
+        "spaces": " " * size,
+        "line ends": "\n" * size,
+        "carets": "^" * size,
+        "digits": "".join(rng.choice("0123456789") for _ in range(size)),
+        "one ideograph": "中" * (size // 3),
+        "random ideographs": "".join(chr(rng.randrange(0x4E00, 0x9FA6)) for _ in range(size // 3)),
+        "combining marks": "\u0301" * (size // 2),
+        "joined emoji": "👩‍👩‍👧" * (size // 18),
+    }
+
+
+def random_text(rng, sources):
+    parts = []
+    for _ in range(rng.randrange(1, 6)):
+        kind = rng.random()
+        source = rng.choice(sources)
+        begin = rng.randrange(len(source))
+        part = source[begin : begin + rng.randrange(1, 60)]
+        if kind < 0.1:
+            part = "".join(chr(rng.randrange(32, 127)) for _ in range(rng.randrange(1, 12)))
+        elif kind < 0.2:
+            c = rng.randrange(0x110000)
+            part = chr(0xFFFD if 0xD800 <= c < 0xE000 else c) * rng.randrange(1, 4)
+        elif kind < 0.3:
+            part = part[0] * rng.randrange(1, 80)
+        elif kind < 0.4:
+            part = part.upper()
+        elif kind < 0.5:
+            part = part.replace(" ", rng.choice(["  ", "\n", "\t ", "\u3000", "\u00a0", "'s "]))
+        parts.append(part)
+    return "".join(parts)
+
+
+def check(fathom, peer, sources, count):
+    rng = random.Random(count)
+    bad = 0
+    for i in range(count):
+        text = random_text(rng, sources)
+        fathom.set_text(text)
+        fathom.ask("encode")
+        ours, theirs = fathom.ids(), peer.encode(text).ids
+        fathom.ask("decode")
+        same = ours == theirs and fathom.output() == peer.decode(theirs, skip_special_tokens=False)
+        if not same:
+            bad += 1
+            if bad <= 5:
+                print(f"  differs: {text!r}")
+    print(f"  {count} random texts: {bad} differ")
+
+
+def train(shape, vocab_size, files, path):
+    from tokenizer_golden_shapes import LLAMA3, QWEN2
+    from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+    tok = Tokenizer(models.BPE(ignore_merges=shape == "llama3"))
+    if shape == "gpt2":
+        tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    else:
+        tok.pre_tokenizer = pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Split(Regex(LLAMA3 if shape == "llama3" else QWEN2), "isolated"),
+                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+            ]
+        )
+    if shape == "qwen2":
+        tok.normalizer = normalizers.NFC()
+    tok.decoder = decoders.ByteLevel()
+
+    def pieces():
+        for name in files:
+            with open(name, encoding="utf-8") as data:
+                while piece := data.read(10000):
+                    yield piece
+
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        show_progress=False,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tok.train_from_iterator(pieces(), trainer)
+    tok.save(path)
+
+
+def row(name, size, result):
+    (ours, theirs, ours_back, theirs_back), first, equal = result
+    rate = size / 1e6
+    print(
+        f"  {name:<20}{rate / ours:8.1f} MB/s{theirs / ours:8.1f}x"
+        f"   first {rate / first:7.1f}   theirs {rate / theirs:6.2f}"
+        f"   decode {rate / ours_back:8.1f}{theirs_back / ours_back:8.1f}x"
+        f"   {'equal' if all(equal) else 'DIFFERENT'}"
+    )
+    return ours / size
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--tokenizer", action="append", required=True)
+    parser.add_argument("--text", action="append", default=[], metavar="NAME=FILE")
+    parser.add_argument("--bench", default=os.path.join(HERE, "../build/text_bench"))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=1_000_000, help="characters of a text")
+    parser.add_argument("--adversarial", action="store_true")
+    parser.add_argument("--check", type=int, default=0)
+    parser.add_argument("--train", nargs="+", default=[])
+    parser.add_argument("--shape", default="llama3", choices=["gpt2", "llama3", "qwen2"])
+    parser.add_argument("--vocab-size", type=int, default=128000)
+    arguments = parser.parse_args()
+    if arguments.train:
+        train(arguments.shape, arguments.vocab_size, arguments.train, arguments.tokenizer[0])
+    texts = {}
+    for item in arguments.text:
+        name, path = item.split("=", 1)
+        with open(path, encoding="utf-8", newline="") as data:
+            texts[name] = data.read()[: arguments.limit]
+    with tempfile.TemporaryDirectory() as folder:
+        fathom = Fathom(arguments.bench, folder)
+        for path in arguments.tokenizer:
+            peer_load, peer = seconds_of(lambda: tokenizers.Tokenizer.from_file(path))
+            loads = [fathom.ask("open " + path) for _ in range(3)]
+            load = min(answer["seconds"] for answer in loads)
+            print(
+                f"{os.path.basename(path)}: {loads[0]['path']}, {peer.get_vocab_size()} tokens, "
+                f"load {load * 1e3:.0f} ms (tokenizers {tokenizers.__version__}: "
+                f"{peer_load * 1e3:.0f} ms)"
+            )
+            prose = None
+            for name, text in texts.items():
+                size = len(text.encode())
+                cost = row(name, size, compare(fathom, peer, text, arguments.rounds))
+                prose = prose or cost
+            if arguments.adversarial:
+                for name, text in adversarial_texts().items():
+                    size = len(text.encode())
+                    fathom.set_text(text)
+                    times = [fathom.ask("encode")["seconds"] for _ in range(arguments.rounds)]
+                    equal = fathom.ids() == peer.encode(text).ids if arguments.check else True
+                    cost = min(times) / size
+                    worst = times[0] / size
+                    print(
+                        f"  {name:<20}{1e-6 / cost:8.1f} MB/s   {cost / prose:5.2f} x prose"
+                        f"   first {worst / prose:5.2f} x   {'' if equal else 'DIFFERENT'}"
+                    )
+            if arguments.check:
+                check(fathom, peer, list(texts.values()), arguments.check)
+
+
+if __name__ == "__main__":
+    main()
