@@ -2,13 +2,13 @@
 """Encoding and decoding, one thread, against Hugging Face tokenizers in the same minute, in turns.
 
     python tools/bench_tokenizer.py --tokenizer TOKENIZER.json ... --text NAME=FILE ...
-        [--bench build/text_bench] [--rounds N] [--chunk BYTES] [--adversarial] [--check N]
+        [--bench build/text_bench] [--rounds N] [--adversarial] [--check N]
 
 Needs tokenizers and a build with -DFATHOM_BENCHMARKS=ON. Each text is given whole; the best of the
-rounds counts on both sides. --chunk cuts it into texts of so many bytes (at line ends), as prompts
-are. --adversarial adds texts made to be slow and prints their cost in prose a byte. --train FILE ...
-first trains a tokenizer with --shape gpt2|llama3|qwen2 and --vocab-size, and writes it to --tokenizer.
---check N compares the ids of N random texts cut and mixed from the given ones.
+rounds counts on both sides, "first" is our first call on the text. --adversarial adds texts made to
+be slow and prints their cost in that of a byte of the first text. --train FILE ... first trains a
+tokenizer of --shape gpt2, llama3 or qwen2 with --vocab-size tokens and writes it to --tokenizer.
+--check N compares the ids and texts of N random texts cut and mixed from the given ones.
 """
 
 import argparse
