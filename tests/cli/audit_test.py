@@ -208,6 +208,13 @@ class AuditTest(CliTest):
         row = self.row(text, 5)
         self.assertEqual((row["state"], row["option"]), ("disabled", "args.cache"))
 
+    def test_dtype_of_engines_around_a_model(self):
+        for text in ("import deepspeed\nm = deepspeed.init_inference(m, dtype=torch.half)\n",
+                     "import intel_extension_for_pytorch as ipex\n"
+                     "m = ipex.optimize(m, dtype=torch.bfloat16)\n"):
+            row = self.row("import torch\n" + text, 11)
+            self.assertEqual((row["state"], row["lines"]), ("used", [[3, 3]]))
+
     def test_ignore_comments(self):
         text = "import torch\nmodel = torch.compile(model){}\n"
         plain = self.script(text.format(""))

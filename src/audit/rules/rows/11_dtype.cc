@@ -104,6 +104,16 @@ bool IsForeignLoader(const KnownCall& call) {
   });
 }
 
+// Engines that take a model and give it back in another dtype.
+void FindWrappers(SiteFinder& finder, Sites* sites) {
+  for (const KnownCall& call : finder.calls()) {
+    if (call.IsAny({"deepspeed.init_inference", "intel_extension_for_pytorch.optimize",
+                    "intel_extension_for_pytorch.llm.optimize"})) {
+      finder.AddArgument(call, "dtype", -1, DtypeEffect, sites);
+    }
+  }
+}
+
 void FindLoads(SiteFinder& finder, Sites* sites) {
   for (const KnownCall& call : finder.calls()) {
     if (call.target != Target::kModelLoad && call.target != Target::kPipeline) continue;
@@ -195,6 +205,7 @@ void FindDefaults(SiteFinder& finder, Sites* sites) {
 
 void Find(SiteFinder& finder, Sites* sites) {
   FindLoads(finder, sites);
+  FindWrappers(finder, sites);
   const size_t loads = sites->size();
   FindMethods(finder, sites);
   // The model has one dtype: a conversion without condition replaces what stood before it.
