@@ -4,12 +4,11 @@
 #include <climits>
 #include <system_error>
 
+#include "base/affinity.h"
 #include "base/check.h"
 
 #ifdef __linux__
 #include <linux/futex.h>
-#include <pthread.h>
-#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -59,50 +58,14 @@ void WakeAll(std::atomic<uint32_t>& word) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
 }
 
-bool SetAffinity(const std::vector<int>& cpus) {
-  const int highest = *std::max_element(cpus.begin(), cpus.end());
-  cpu_set_t* set = CPU_ALLOC(highest + 1);
-  if (set == nullptr) return false;
-  const size_t size = CPU_ALLOC_SIZE(highest + 1);
-  CPU_ZERO_S(size, set);
-  for (const int cpu : cpus) CPU_SET_S(cpu, size, set);
-  const bool done = pthread_setaffinity_np(pthread_self(), size, set) == 0;
-  CPU_FREE(set);
-  return done;
-}
-
 #else
 
 void ParkWhile(std::atomic<uint32_t>& word, uint32_t value) { word.wait(value); }
 void WakeAll(std::atomic<uint32_t>& word) { word.notify_all(); }
-bool SetAffinity(const std::vector<int>&) { return false; }
 
 #endif
 
 }  // namespace
-
-#ifdef __linux__
-std::vector<int> AffinityCpus() {
-  // The kernel refuses a mask smaller than its own (EINVAL): grown until it fits.
-  for (int size_cpus = 1024; size_cpus <= (1 << 20); size_cpus *= 2) {
-    cpu_set_t* set = CPU_ALLOC(size_cpus);
-    if (set == nullptr) return {};
-    const size_t size = CPU_ALLOC_SIZE(size_cpus);
-    CPU_ZERO_S(size, set);
-    std::vector<int> cpus;
-    if (sched_getaffinity(0, size, set) == 0) {
-      for (int cpu = 0; cpu < size_cpus; ++cpu) {
-        if (CPU_ISSET_S(cpu, size, set)) cpus.push_back(cpu);
-      }
-    }
-    CPU_FREE(set);
-    if (!cpus.empty()) return cpus;
-  }
-  return {};
-}
-#else
-std::vector<int> AffinityCpus() { return {}; }
-#endif
 
 ThreadPool::ThreadPool(int threads, std::vector<int> cpus) {
   FATHOM_CHECK(threads >= 1);
@@ -112,6 +75,7 @@ ThreadPool::ThreadPool(int threads, std::vector<int> cpus) {
   const bool oversubscribed = usable > 0 && static_cast<size_t>(threads) > usable;
   spins_ = oversubscribed ? kSpinsOversubscribed : SpinsFor(kSpinMicroseconds);
   // Workers wait at start_ until the first Run, and read count_ only behind it.
+  const UnpinnedScope unpinned;
   threads_.reserve(static_cast<size_t>(threads) - 1);
   for (int index = 1; index < threads; ++index) {
     try {
@@ -127,9 +91,7 @@ ThreadPool::~ThreadPool() {
   stop_ = true;
   Open(start_);
   for (std::thread& thread : threads_) thread.join();
-  if (!caller_cpus_.empty() && pinned_caller_ == std::this_thread::get_id()) {
-    SetAffinity(caller_cpus_);
-  }
+  if (!caller_cpus_.empty() && pinned_caller_ == std::this_thread::get_id()) UnpinThread();
 }
 
 void ThreadPool::RunErased(Erased call, void* callable) {
@@ -158,7 +120,7 @@ void ThreadPool::WorkerLoop(int index) {
 void ThreadPool::PinCaller() {
   caller_cpus_ = AffinityCpus();
   pinned_caller_ = std::this_thread::get_id();
-  SetAffinity({cpus_[0]});
+  PinThread(cpus_[0]);
 }
 
 bool ThreadPool::Arrive(uint32_t* generation) {

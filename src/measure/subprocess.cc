@@ -12,6 +12,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/affinity.h"
+
 extern char** environ;
 
 namespace fathom {
@@ -58,6 +60,7 @@ Result<pid_t> Start(const std::vector<std::string>& arguments, Pipe& out, Pipe& 
   posix_spawn_file_actions_adddup2(&actions, out.writer(), 1);
   posix_spawn_file_actions_adddup2(&actions, err.writer(), 2);
   pid_t pid = 0;
+  const UnpinnedScope unpinned;  // an arm that is loaded has this thread on one CPU
   const int error = posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) return CannotStart(arguments[0], error);

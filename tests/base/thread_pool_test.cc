@@ -4,13 +4,24 @@
 
 #include <array>
 #include <atomic>
+#include <memory>
 #include <numeric>
+#include <thread>
 #include <vector>
+
+#include "base/affinity.h"
 
 namespace fathom {
 namespace {
 
 constexpr int kMaxThreads = 8;
+
+// Where a thread runs that this one starts: what the system has for this one, whatever pools say.
+std::vector<int> InheritedCpus() {
+  std::vector<int> cpus;
+  std::thread([&] { cpus = AffinityCpus(); }).join();
+  return cpus;
+}
 
 class ThreadPoolOf : public testing::TestWithParam<int> {};
 INSTANTIATE_TEST_SUITE_P(Threads, ThreadPoolOf, testing::Values(1, 2, 3, kMaxThreads));
@@ -115,11 +126,31 @@ TEST(ThreadPool, PinsAndGivesTheCallerItsCpusBack) {
     EXPECT_TRUE(pool.pinned());
     std::array<std::vector<int>, 2> seen;
     pool.Run(
-        [&](const Worker& worker) { seen[static_cast<size_t>(worker.index)] = AffinityCpus(); });
+        [&](const Worker& worker) { seen[static_cast<size_t>(worker.index)] = InheritedCpus(); });
     EXPECT_EQ(seen[0], std::vector<int>{before[0]});
     EXPECT_EQ(seen[1], std::vector<int>{before[1]});
   }
   EXPECT_EQ(AffinityCpus(), before);
+}
+
+TEST(ThreadPool, ASecondPoolHasTheWholeMachineAndAnyOrderGivesItBack) {
+  const std::vector<int> before = AffinityCpus();
+  if (before.size() < 2) GTEST_SKIP() << "needs 2 CPUs";
+  const auto nothing = [](const Worker&) {};
+  auto first = std::make_unique<ThreadPool>(2, before);
+  first->Run(nothing);
+  EXPECT_EQ(AffinityCpus(), before);
+  {
+    const UnpinnedScope unpinned;
+    EXPECT_EQ(InheritedCpus(), before);
+  }
+  EXPECT_EQ(InheritedCpus(), std::vector<int>{before[0]});  // the scope gave it back
+  auto second = std::make_unique<ThreadPool>(2, before);
+  second->Run(nothing);
+  first.reset();
+  EXPECT_EQ(InheritedCpus(), std::vector<int>{before[0]});  // the second one holds it still
+  second.reset();
+  EXPECT_EQ(InheritedCpus(), before);
 }
 
 TEST(ThreadPool, PinsNothingWithTooFewCpus) {
