@@ -4,9 +4,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace fathom {
@@ -34,6 +36,21 @@ int StdoutColumns(int otherwise) {
   return size.ws_col;
 }
 
+int ReportColumns() {
+  constexpr int kWithoutTerminal = 120, kLeast = 30;
+  return std::max(StdoutColumns(kWithoutTerminal), kLeast);
+}
+
+bool ReportColour() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  return StdoutIsTerminal() && (no_colour == nullptr || *no_colour == '\0');
+}
+
+Result<Language> ReportLanguage(const std::string& asked, std::string_view format) {
+  if (!asked.empty()) return ParseLanguage(asked);
+  return format == "json" || format == "sarif" ? Language::kEnglish : LocaleLanguage();
+}
+
 Status WriteOut(std::string_view text) {
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     return Status::RunTime(fmt::format("stdout: cannot be written: {}", std::strerror(errno)));
@@ -52,17 +69,5 @@ InterruptGuard::~InterruptGuard() { sigaction(SIGINT, &old_action, nullptr); }
 
 bool InterruptGuard::interrupted() { return interrupt_count > 0; }
 void InterruptGuard::Clear() { interrupt_count = 0; }
-
-std::string FormatBytes(double bytes) {
-  if (bytes < 1e6) return fmt::format("{:.0f} KB", bytes / 1e3);
-  if (bytes < 1e9) return fmt::format("{:.0f} MB", bytes / 1e6);
-  return fmt::format("{:.2f} GB", bytes / 1e9);
-}
-
-std::string FormatCount(double count) {
-  if (count < 1e6) return fmt::format("{:.1f} K", count / 1e3);
-  if (count < 1e9) return fmt::format("{:.1f} M", count / 1e6);
-  return fmt::format("{:.2f} B", count / 1e9);
-}
 
 }  // namespace fathom

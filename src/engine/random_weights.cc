@@ -37,7 +37,18 @@ class NormalTable {
   std::array<uint16_t, 1 << kTableBits> values_{};
 };
 
+int64_t ElementsOf(const WeightRecipe& recipe) {
+  return recipe.role == WeightRole::kVector ? recipe.rows : recipe.rows * recipe.cols;
+}
+
 }  // namespace
+
+void FillRandomWeight(const WeightRecipe& recipe, uint64_t seed, uint16_t* out) {
+  const NormalTable table = recipe.role == WeightRole::kVector
+                                ? NormalTable(1, 0.1)
+                                : NormalTable(0, 1 / std::sqrt(static_cast<double>(recipe.cols)));
+  table.Fill(seed, ElementsOf(recipe), out);
+}
 
 Result<std::shared_ptr<const WeightStore>> LoadRandomWeights(Backend& backend, const Graph& graph,
                                                              std::span<const WeightPlan> plans,
@@ -47,12 +58,9 @@ Result<std::shared_ptr<const WeightStore>> LoadRandomWeights(Backend& backend, c
   for (size_t i = 0; i < graph.weights.size(); ++i) {
     WeightRecipe recipe = graph.weights[i];
     const bool vector = recipe.role == WeightRole::kVector;
-    const int64_t count = vector ? recipe.rows : recipe.rows * recipe.cols;
-    FATHOM_ASSIGN(AlignedBuffer buffer, AlignedBuffer::AllocateArray(count, sizeof(uint16_t)));
-    const NormalTable table = vector
-                                  ? NormalTable(1, 0.1)
-                                  : NormalTable(0, 1 / std::sqrt(static_cast<double>(recipe.cols)));
-    table.Fill(seed + i, count, buffer.as<uint16_t>());
+    FATHOM_ASSIGN(AlignedBuffer buffer,
+                  AlignedBuffer::AllocateArray(ElementsOf(recipe), sizeof(uint16_t)));
+    FillRandomWeight(recipe, seed + i, buffer.as<uint16_t>());
     // One source of the logical shape, whatever the checkpoint's files would have held.
     recipe.sources.resize(1);
     recipe.source_rows.clear();

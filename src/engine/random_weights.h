@@ -18,4 +18,8 @@ Result<std::shared_ptr<const WeightStore>> LoadRandomWeights(Backend& backend, c
                                                              std::span<const WeightPlan> plans,
                                                              uint64_t seed);
 
+// Elements of one weight of the recipe's logical shape, as LoadRandomWeights has them (it gives
+// weight i the seed + i).
+void FillRandomWeight(const WeightRecipe& recipe, uint64_t seed, uint16_t* out);
+
 }  // namespace fathom

@@ -154,13 +154,4 @@ Status Contradiction(std::string_view one, std::string_view other, std::string w
                        "give one of the two");
 }
 
-std::string BytesText(int64_t bytes) {
-  const auto value = static_cast<double>(bytes);
-  if (value < 1e4) return fmt::format("{} B", bytes);
-  if (value < 1e6) return fmt::format("{:.0f} KB", value / 1e3);
-  if (value < 1e8) return fmt::format("{:.1f} MB", value / 1e6);
-  if (value < 1e9) return fmt::format("{:.0f} MB", value / 1e6);
-  return fmt::format("{:.2f} GB", value / 1e9);
-}
-
 }  // namespace fathom

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/units.h"
 #include "optimizations/optimization.h"
 
 namespace fathom {
@@ -56,8 +57,5 @@ std::string DisabledReason(const RowInput& input, std::string_view id);
 
 // kUsage: `--a x` and `--b y` contradict each other, with the reason.
 Status Contradiction(std::string_view one, std::string_view other, std::string why);
-
-// "4.6 MB", powers of 1000.
-std::string BytesText(int64_t bytes);
 
 }  // namespace fathom

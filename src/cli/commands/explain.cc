@@ -1,8 +1,6 @@
 // `fathom explain [MODEL]`: the table of optimizations for this model on this machine.
-#include <cstdlib>
 #include <memory>
 
-#include "base/language.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
@@ -10,9 +8,6 @@
 
 namespace fathom {
 namespace {
-
-constexpr int kColumnsWithoutTerminal = 120;
-constexpr int kLeastColumns = 30;
 
 struct ExplainArguments {
   ModelArguments model;
@@ -22,22 +17,8 @@ struct ExplainArguments {
   bool evidence = false;
 };
 
-// The locale's language is for people; what programs read stays the same everywhere.
-Result<Language> ChooseLanguage(const ExplainArguments& arguments) {
-  if (!arguments.language.empty()) return ParseLanguage(arguments.language);
-  return arguments.format == "json" ? Language::kEnglish : LocaleLanguage();
-}
-
-TextOptions ForTerminal(const ExplainArguments& arguments) {
-  const char* no_colour = std::getenv("NO_COLOR");
-  const bool wanted = no_colour == nullptr || *no_colour == '\0';
-  return {.width = std::max(StdoutColumns(kColumnsWithoutTerminal), kLeastColumns),
-          .colour = wanted && StdoutIsTerminal(),
-          .evidence = arguments.evidence};
-}
-
 Status Explain(const ExplainArguments& arguments) {
-  FATHOM_ASSIGN(const Language language, ChooseLanguage(arguments));
+  FATHOM_ASSIGN(const Language language, ReportLanguage(arguments.language, arguments.format));
   FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
   Machine machine;
   if (arguments.machine.empty()) {
@@ -55,7 +36,9 @@ Status Explain(const ExplainArguments& arguments) {
   }
   if (arguments.format == "markdown") return WriteOut(ExplanationToMarkdown(explanation));
   if (arguments.format == "html") return WriteOut(ExplanationToHtml(explanation));
-  return WriteOut(ExplanationToText(explanation, ForTerminal(arguments)));
+  return WriteOut(ExplanationToText(
+      explanation,
+      {.width = ReportColumns(), .colour = ReportColour(), .evidence = arguments.evidence}));
 }
 
 CommandAction Setup(CLI::App& app) {

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/thread_pool.h"
+#include "base/units.h"
 #include "cli/command.h"
 #include "cli/model_options.h"
 #include "cli/terminal.h"
@@ -55,17 +56,17 @@ std::string Describe(const Machine& machine, bool with_evidence) {
                       machine.cpu.features.ToString());
   for (const CacheInfo& cache : machine.cpu.caches) {
     text += fmt::format("cache     L{} {} {}\n", cache.level, cache.type,
-                        FormatBytes(static_cast<double>(cache.size_bytes)));
+                        BytesText(static_cast<int64_t>(cache.size_bytes)));
   }
   text += fmt::format("memory    {} usable of {}\n",
-                      FormatBytes(static_cast<double>(machine.memory.usable_bytes)),
-                      FormatBytes(static_cast<double>(machine.memory.total_bytes)));
+                      BytesText(static_cast<int64_t>(machine.memory.usable_bytes)),
+                      BytesText(static_cast<int64_t>(machine.memory.total_bytes)));
   if (machine.gpus.empty()) {
     text += fmt::format("gpus      {}\n", machine.EvidenceOf("gpus.cuda"));
   }
   for (const GpuInfo& gpu : machine.gpus) {
     text += fmt::format("gpu       {} {} {}\n", gpu.kind, gpu.name,
-                        FormatBytes(static_cast<double>(gpu.total_bytes)));
+                        BytesText(static_cast<int64_t>(gpu.total_bytes)));
   }
   if (machine.roofs.threads > 0) text += DescribeRoofs(machine.roofs);
   if (with_evidence) {

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/json.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/model_config.h"
@@ -80,12 +81,12 @@ std::string ToText(const ModelReport& report, const Checkpoint& checkpoint) {
   const std::string architecture =
       report.architecture.is_string() ? report.architecture.as_string() : "no config";
   text += fmt::format("{}   {}, {} parameters, {}\n", checkpoint.path(), architecture,
-                      FormatCount(static_cast<double>(report.parameters)),
-                      FormatBytes(static_cast<double>(report.weights_bytes)));
+                      CountText(static_cast<int64_t>(report.parameters)),
+                      BytesText(report.weights_bytes));
   if (report.architecture.is_string()) {
     text += fmt::format("cache {} a token; activations {} for a step of {} tokens\n",
-                        FormatBytes(static_cast<double>(report.cache_bytes_per_token)),
-                        FormatBytes(static_cast<double>(report.activation_bytes)), kStepTokens);
+                        BytesText(report.cache_bytes_per_token), BytesText(report.activation_bytes),
+                        kStepTokens);
   }
   for (const CheckpointTensor& tensor : checkpoint.tensors()) {
     text += fmt::format("  {:<9} {:<18} {}\n", SafetensorsName(tensor.dtype),
