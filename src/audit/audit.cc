@@ -121,6 +121,8 @@ AuditedRow Complete(Finding finding, bool sixteen_bit, const AuditOptions& optio
   if (!remedy.empty()) row.remedy = Text(options.language, remedy, row.finding.row->name);
   const std::string quoted = fmt::format("quoted.{}", number);
   if (HasText(quoted)) row.quoted = Text(options.language, quoted);
+  const auto measured = options.measured.find(row.finding.row->id);
+  if (measured != options.measured.end()) row.measured = measured->second;
   return row;
 }
 

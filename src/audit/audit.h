@@ -33,6 +33,8 @@ struct AuditOptions {
   Versions versions;
   AuditMachine machine;
   Language language = Language::kEnglish;
+  // Rows by id: what was last measured of them on this machine, in the language; may be empty.
+  std::map<std::string, std::string, std::less<>> measured;
 };
 
 struct DeviceSupport {
@@ -46,8 +48,9 @@ struct AuditedRow {
   std::array<DeviceSupport, 3> devices;  // as kAuditDevices
   DeviceSupport here;
   std::string reason;
-  std::string remedy;  // empty: there is nothing to do
-  std::string quoted;  // a gain that somebody measured, and who; empty: none
+  std::string remedy;    // empty: there is nothing to do
+  std::string quoted;    // a gain that somebody measured, and who; empty: none
+  std::string measured;  // a gain that was measured here; empty: none
 };
 
 // How many devices a row works on.

@@ -412,6 +412,7 @@ constexpr auto kMessages = std::to_array<Message>({
     {"label.place", "Place", "位置"},
     {"label.reason", "Reason", "原因"},
     {"label.remedy", "What to do", "做法"},
+    {"label.measured", "Measured here", "本机实测"},
     {"label.quoted", "Measured elsewhere", "他处测得"},
     {"label.none", "none", "无"},
     {"place.line", "line {0}", "第 {0} 行"},

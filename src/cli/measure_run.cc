@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include "backends/backend.h"
@@ -11,6 +12,7 @@
 #include "cli/terminal.h"
 #include "measure/results_store.h"
 #include "measure/roof_cache.h"
+#include "measure/shape_folder.h"
 
 namespace fathom {
 namespace {
@@ -63,6 +65,32 @@ void ProgressLine::Clear() {
   dirty_ = false;
 }
 
+Result<std::unique_ptr<ShapeFolder>> ShapeFolder::Create(const std::string& shape_name) {
+  namespace fs = std::filesystem;
+  FATHOM_ASSIGN(const NamedShape* shape, FindShape(shape_name));
+  FATHOM_ASSIGN(const std::string demo, DemoModelPath());
+  std::error_code error;
+  std::string parent = (fs::temp_directory_path(error) / "fathom-shape-XXXXXX").string();
+  if (error || mkdtemp(parent.data()) == nullptr) {
+    return Status::RunTime("no folder can be made for the weights of the shape",
+                           "set TMPDIR to a folder that can be written");
+  }
+  std::unique_ptr<ShapeFolder> folder(new ShapeFolder());
+  folder->parent_ = parent;
+  folder->path_ = parent + "/" + shape_name;
+  fs::create_directory(folder->path_, error);
+  FATHOM_TRY(WriteShapeFolder(*shape, 1, folder->path_));
+  for (const char* name : {"tokenizer.json", "tokenizer_config.json"}) {
+    fs::copy_file(fs::path(demo) / name, fs::path(folder->path_) / name, error);
+  }
+  return folder;
+}
+
+ShapeFolder::~ShapeFolder() {
+  std::error_code error;
+  std::filesystem::remove_all(parent_, error);
+}
+
 Result<std::string> MeasureText() {
   FATHOM_ASSIGN(const std::string text_path, ShippedFilePath("data", "measure_text.txt"));
   return ReadInput(text_path);
@@ -79,7 +107,7 @@ void KeepMeasurement(const Machine& machine, const std::string& path,
 
 Result<Measurement> MeasureAndKeep(const Machine& machine, const std::string& path,
                                    EngineOptions options, MeasureOptions measure, bool quiet,
-                                   NoticeList& notices) {
+                                   NoticeList& notices, bool keep) {
   options.max_sequences = 1;
   if (measure.text.empty()) {
     FATHOM_ASSIGN(measure.text, MeasureText());
@@ -90,7 +118,7 @@ Result<Measurement> MeasureAndKeep(const Machine& machine, const std::string& pa
                 Measure(machine, facts, options, AllOptimizations(), measure,
                         HooksFor(path, machine, options, notices, progress)));
   progress.Clear();
-  KeepMeasurement(machine, path, measurement, quiet);
+  if (keep) KeepMeasurement(machine, path, measurement, quiet);
   return measurement;
 }
 

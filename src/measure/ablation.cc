@@ -74,7 +74,7 @@ class Ablation {
     DescribeWhat();
     FATHOM_TRY(MakeWork());
     FATHOM_TRY(MakeReference());
-    looks_ = PlanLooks(kFamilyAlpha, std::max(EntriesToTime(), 1), measure_.quick ? 2 : 3);
+    looks_ = PlanLooks(kFamilyAlpha, std::max(FiguresToJudge(), 1), measure_.quick ? 2 : 3);
     FATHOM_TRY(MeasureNoise());
     int left = EntriesToTime();
     for (size_t i = 0; i < entries_.size(); ++i) {
@@ -110,6 +110,14 @@ class Ablation {
     return static_cast<int>(std::count_if(entries_.begin(), entries_.end(),
                                           [](const Entry& entry) { return entry.on.has_value(); }));
   }
+  // Each may err, so they share the error.
+  int FiguresToJudge() const {
+    int count = 0;
+    for (const Entry& entry : entries_) {
+      if (entry.on && !entry.row.same_plan) count += entry.row.acts_on.count();
+    }
+    return count;
+  }
   double BudgetFor(int entries_left) const {
     return std::max(seconds_ - SecondsSince(start_), 0.0) / std::max(entries_left, 1);
   }
@@ -144,6 +152,7 @@ class Ablation {
     entry.optimization = &row;
     entry.mode = entry.row.mode = mode;
     entry.row.id = std::string(row.id);
+    entry.row.acts_on = row.acts_on;
     int num_on = 0;
     for (const Arm& arm : arms) {
       if (!arm.on || off == arms.end()) continue;
@@ -151,17 +160,36 @@ class Ablation {
       entry.off = *off;
       entry.row.arm_on = arm.value;
       entry.row.arm_off = off->value;
+      TellSamePlan(row, arm, entry.row);
       entries_.push_back(entry);
       ++num_on;
     }
     if (num_on > 0) return;
-    const Detection detection = row.detect(input);
-    const DeviceStatus& status = detection.Of(kDevice);
-    entry.row.verdict =
-        status.state == DeviceState::kNoEffect ? Verdict::kNoEffect : Verdict::kUnavailable;
-    entry.row.reason = status.reason;
-    if (!detection.remedy.empty()) entry.row.reason += "; " + detection.remedy;
+    for (const Language language : {Language::kEnglish, Language::kChinese}) {
+      const Detection detection = row.detect({machine_, &facts_, base, language});
+      const DeviceStatus& status = detection.Of(kDevice);
+      entry.row.verdict =
+          status.state == DeviceState::kNoEffect ? Verdict::kNoEffect : Verdict::kUnavailable;
+      std::string& reason = language == Language::kEnglish ? entry.row.reason : entry.row.reason_zh;
+      reason = status.reason;
+      if (!detection.remedy.empty()) {
+        reason += Say(language, "; ", "；") + detection.remedy;
+      }
+    }
     entries_.push_back(std::move(entry));
+  }
+
+  // Where the row itself says that being on changes nothing here. It is run all the same.
+  void TellSamePlan(const Optimization& row, const Arm& on, MeasuredRow& measured) const {
+    const auto why = [&](Language language) -> std::string {
+      const Detection detection = row.detect({machine_, &facts_, on.options, language});
+      const DeviceStatus& status = detection.Of(kDevice);
+      if (status.state != DeviceState::kNoEffect) return "";
+      return Say(language, "both arms are the same plan: {}", "两侧方案相同：{}", status.reason);
+    };
+    measured.reason = why(Language::kEnglish);
+    measured.reason_zh = why(Language::kChinese);
+    measured.same_plan = !measured.reason.empty();
   }
 
   void DescribeWhat() {
@@ -255,7 +283,6 @@ class Ablation {
     plan.looks = looks_;
     plan.noise = noise_;
     plan.budget_seconds = budget;
-    plan.round_seconds = measure_.quick ? 0.1 : 0.3;
     plan.seed = measure_.seed * 1000003 + ++num_plans_;
     plan.stop = hooks_.stop;
     plan.on_round = [this](int rounds) { Tell(rounds); };
@@ -301,12 +328,14 @@ class Ablation {
 
   ArmFacts FindFacts(const EngineOptions& options) {
     ArmFacts facts;
-    const auto arm = hooks_.open(options);
-    facts.status = arm.status();
-    if (arm.ok() && reference_) {
-      const auto accuracy = reference_->Compare(**arm);
-      facts.status = accuracy.status();
-      if (accuracy.ok()) facts.accuracy = *accuracy;
+    {
+      const auto arm = hooks_.open(options);
+      facts.status = arm.status();
+      if (arm.ok() && reference_) {
+        const auto accuracy = reference_->Compare(**arm);
+        facts.status = accuracy.status();
+        if (accuracy.ok()) facts.accuracy = *accuracy;
+      }
     }
     if (!facts.status.ok() || !hooks_.peak) return facts;
     const PeakWork work{.prompt_tokens = static_cast<int64_t>(work_.prompt_ids.size()),
@@ -322,8 +351,11 @@ class Ablation {
 
   static void Fail(Entry& entry, const Status& status, const std::optional<Arm>& arm = {}) {
     entry.row.verdict = Verdict::kFailed;
+    entry.row.same_plan = false;
     entry.row.reason =
         arm ? fmt::format("the arm {}: {}", arm->value, status.message()) : status.message();
+    entry.row.reason_zh =
+        arm ? fmt::format("{} 一侧：{}", arm->value, status.message()) : status.message();
   }
 
   Status MeasureEntry(Entry& entry, double budget) {
@@ -341,8 +373,9 @@ class Ablation {
       (arm == &entry.on ? entry.row.accuracy_on : entry.row.accuracy_off) = facts.accuracy;
       (arm == &entry.on ? entry.row.peak_bytes_on : entry.row.peak_bytes_off) = facts.peak_bytes;
     }
-    const auto samples = SamplePairs(hooks_.open, entry.on->options, entry.off->options,
-                                     PlanFor(budget - SecondsSince(start)));
+    PairPlan plan = PlanFor(budget - SecondsSince(start));
+    plan.judged = entry.row.acts_on;
+    const auto samples = SamplePairs(hooks_.open, entry.on->options, entry.off->options, plan);
     if (!samples.ok()) return Fail(entry, samples.status()), Status::Ok();
     measurement_.interrupted = measurement_.interrupted || samples->interrupted;
     if (samples->ratios.decode.empty()) return Status::Ok();

@@ -5,11 +5,11 @@
 //                   tokenizer, read-and-copy load), but for use_cache and for what is returned
 //                   beside the ids; one is switched on
 //
-// An entry compares two arms in pairs of neighbouring rounds, A B or B A as a draw says. Where
-// loading is cheap beside the budget, each arm of each pair is loaded anew: then where its memory
-// happened to lie is part of the scatter and not of the difference. The ratio of a pair is one
-// sample; the median of all and its interval come from statistics.h, widened by what two identical
-// arms (A/A) differed by in the same run. verdict.h says what follows.
+// An entry compares two arms in pairs: both loaded anew, where loading is cheap beside the budget
+// (then where their memory happened to lie is part of the scatter and not of the difference), and
+// run in turn, A B or B A as a draw says. The ratio of a pair is one sample; the median of all and
+// its interval come from statistics.h, widened by what two identical arms (A/A) differed by in the
+// same run. verdict.h says what follows.
 //
 // Which arms there are and what they set is the rows' own word (optimizations/optimization.h).
 #pragma once

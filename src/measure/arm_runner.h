@@ -21,7 +21,6 @@ struct RoundWork {
   std::string text;                 // to tokenize; empty: none
   std::vector<int32_t> prompt_ids;  // the prompt
   int64_t decode_tokens = 16;       // steps after the first token, at least 1
-  int repeats = 1;                  // the same work so many times
   uint64_t seed = 0;
 };
 

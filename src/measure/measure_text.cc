@@ -7,6 +7,7 @@
 
 #include "base/text_width.h"
 #include "base/utf8.h"
+#include "measure/slower.h"
 #include "measure/verdict.h"
 
 namespace fathom {
@@ -64,7 +65,7 @@ bool Measured(const MeasuredRow& row) {
 
 // What decided though no column shows it, or why there are no figures.
 std::string Remark(const MeasuredRow& row, Language language) {
-  if (!Measured(row)) return row.reason;
+  if (!Measured(row) || row.same_plan) return ReasonOf(row, language);
   if (row.verdict == Verdict::kNoEffect) {
     const std::string reason = ReasonOf(row, language);
     const bool plain = row.decode.bounded() && row.prefill.bounded() &&
@@ -72,7 +73,10 @@ std::string Remark(const MeasuredRow& row, Language language) {
                                  1 / row.prefill.low}) <= 1.15;
     return plain ? "" : reason;
   }
-  const bool other = !row.load.SpansOne() || !row.tokenize.SpansOne() || !row.sampling.SpansOne();
+  const auto unseen = [&](const JudgedSpeed& speed) {
+    return speed.ratio != &row.decode && speed.ratio != &row.prefill && !speed.ratio->SpansOne();
+  };
+  const bool other = std::ranges::any_of(JudgedSpeeds(row), unseen);
   return other || row.verdict == Verdict::kTrade ? ReasonOf(row, language) : "";
 }
 
@@ -136,6 +140,9 @@ std::string Foot(const Measurement& measurement, Language language) {
           "比值为 开 / 关 的速度之比，大于 1 表示开启更快。各行区间共同成立（95 %），\n"
           "并按相同设置两次运行之差放宽：生成 {:.3f}x，预填充 {:.3f}x。用时 {:.0f} 秒。\n",
           work.noise_decode, work.noise_prefill, work.seconds);
+  for (const SlowerSetting& slower : SlowerSettings(measurement)) {
+    text += Say(language, "Slower: {}\n", "更慢：{}\n", SlowerText(slower, language));
+  }
   if (measurement.interrupted) {
     text += Say(language, "Interrupted: the rows that are missing were not measured.\n",
                 "已中断：缺少的行没有测量。\n");
@@ -291,12 +298,13 @@ std::string StackLine(const Measurement& measurement, std::string_view letter, L
 }
 
 // What has no figures in a stack, and why.
-std::string StackRemarks(const Measurement& measurement, std::string_view letter) {
+std::string StackRemarks(const Measurement& measurement, std::string_view letter,
+                         Language language) {
   std::string text;
   for (const MeasuredRow& row : measurement.rows) {
     if (Measured(row)) continue;
-    text +=
-        fmt::format("{} {} {}: {}\n", letter, row.id, row.arm_on, EscapeForTerminal(row.reason));
+    text += fmt::format("{} {} {}: {}\n", letter, row.id, row.arm_on,
+                        EscapeForTerminal(ReasonOf(row, language)));
   }
   return text;
 }
@@ -397,7 +405,7 @@ std::string StacksToText(const Measurement& ours, const Measurement& other,
     while (line.ends_with(' ')) line.pop_back();
     text += line + "\n";
   }
-  return text + "\n" + StackRemarks(other, "T");
+  return text + "\n" + StackRemarks(other, "T", options.language);
 }
 
 std::string StacksToMarkdown(const Measurement& ours, const Measurement& other, Language language) {
@@ -408,7 +416,7 @@ std::string StacksToMarkdown(const Measurement& ours, const Measurement& other, 
   for (const SideBySide& pair : PairStacks(ours, other)) {
     text += MarkdownRow(StackCells(pair, language));
   }
-  const std::string remarks = StackRemarks(other, "T");
+  const std::string remarks = StackRemarks(other, "T", language);
   return remarks.empty() ? text : text + "\n```\n" + remarks + "```\n";
 }
 

@@ -25,6 +25,24 @@ JsonValue RatioToJson(const RatioInterval& ratio) {
                     {"rounds", ratio.rounds}};
 }
 
+struct NamedFigure {
+  std::string_view name;
+  bool Figures::*figure;
+};
+constexpr std::array<NamedFigure, 5> kFigures = {{{"prefill", &Figures::prefill},
+                                                  {"decode", &Figures::decode},
+                                                  {"load", &Figures::load},
+                                                  {"tokenize", &Figures::tokenize},
+                                                  {"sampling", &Figures::sampling}}};
+
+JsonValue FiguresToJson(const Figures& figures) {
+  JsonArray names;
+  for (const NamedFigure& each : kFigures) {
+    if (figures.*each.figure) names.push_back(each.name);
+  }
+  return names;
+}
+
 JsonValue AccuracyToJson(const ArmAccuracy& accuracy) {
   if (accuracy.tokens == 0) return {};
   return JsonObject{{"max_abs_logit_difference", accuracy.max_abs_logit_difference},
@@ -56,8 +74,11 @@ JsonValue RowToJson(const MeasuredRow& row) {
       {"accuracy_tokens", on.tokens},
       {"accuracy_off", AccuracyToJson(row.accuracy_off)},
       {"share_of_roof", NumberOrNull(row.roof_share_on, row.roof_share_on > 0)},
+      {"judged_by", FiguresToJson(row.acts_on)},
+      {"same_plan", row.same_plan},
       {"verdict", VerdictName(row.verdict)},
-      {"reason", row.reason}};
+      {"reason", row.reason},
+      {"reason_zh", row.reason_zh}};
 }
 
 JsonValue BaselineToJson(const Measurement& measurement) {
@@ -152,6 +173,19 @@ class Reader {
   Status status_;
 };
 
+// Missing: written before rows were judged by some of their figures.
+Figures ReadFigures(const JsonValue& names) {
+  if (!names.is_array()) return {.tokenize = true, .sampling = true};
+  Figures figures;
+  for (const NamedFigure& each : kFigures) {
+    const auto same = [&](const JsonValue& name) {
+      return name.is_string() && name.as_string() == each.name;
+    };
+    figures.*each.figure = std::ranges::any_of(names.as_array(), same);
+  }
+  return figures;
+}
+
 ArmAccuracy ReadAccuracy(Reader reader) {
   return {reader.Number("max_abs_logit_difference"), reader.Number("kl_divergence"),
           reader.Number("greedy_agreement", 1), reader.Int("tokens")};
@@ -178,7 +212,10 @@ Result<MeasuredRow> RowFromJson(const JsonValue& value, std::string_view what) {
   if (off.is_object()) row.accuracy_off = ReadAccuracy(Reader(off, what));
   row.roof_share_on = reader.Number("share_of_roof");
   const auto verdict = VerdictFromName(reader.String("verdict"));
+  row.acts_on = ReadFigures(reader.Tree("judged_by"));
+  row.same_plan = reader.Bool("same_plan");
   row.reason = reader.String("reason");
+  row.reason_zh = reader.String("reason_zh");
   FATHOM_TRY(reader.status());
   if (row.id.empty() || !verdict) {
     return Status::BadFile(std::string(what), "rows", "an entry without id or verdict");
@@ -301,18 +338,31 @@ Result<Measurement> MeasurementFromJson(const JsonValue& document, std::string_v
   return measurement;
 }
 
+std::vector<JudgedSpeed> JudgedSpeeds(const MeasuredRow& row) {
+  std::vector<JudgedSpeed> speeds;
+  if (row.same_plan) return speeds;
+  const auto add = [&](const Words& name, const RatioInterval& ratio, bool judged, bool told) {
+    const bool gross =
+        told && ratio.bounded() && (ratio.low > kForeignFactor || ratio.high < 1 / kForeignFactor);
+    if (judged || gross) speeds.push_back({name, &ratio});
+  };
+  const Figures& own = row.acts_on;
+  add({"decode", "生成"}, row.decode, own.decode, true);
+  add({"prefill", "预填充"}, row.prefill, own.prefill, true);
+  add({"load", "加载"}, row.load, own.load, true);
+  // What a slow neighbour leaves in the caches moves these two; generation has them in it anyway.
+  add({"tokenize", "分词"}, row.tokenize, own.tokenize, false);
+  add({"sampling", "采样"}, row.sampling, own.sampling, false);
+  return speeds;
+}
+
 std::string DescribeRow(const MeasuredRow& row, Language language) {
   if (row.verdict == Verdict::kUnavailable || row.verdict == Verdict::kFailed) return "";
   std::vector<std::pair<double, std::string>> parts;
-  const auto add = [&](const Words& name, const RatioInterval& ratio) {
-    if (ratio.SpansOne()) return;
-    parts.emplace_back(std::abs(std::log(ratio.median)), RatioText(name.In(language), ratio));
-  };
-  add({"decode", "生成"}, row.decode);
-  add({"prefill", "预填充"}, row.prefill);
-  add({"load", "加载"}, row.load);
-  add({"tokenize", "分词"}, row.tokenize);
-  add({"sampling", "采样"}, row.sampling);
+  for (const auto& [name, ratio] : JudgedSpeeds(row)) {
+    if (ratio->SpansOne()) continue;
+    parts.emplace_back(std::abs(std::log(ratio->median)), RatioText(name.In(language), *ratio));
+  }
   std::stable_sort(parts.begin(), parts.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<std::string> texts;
@@ -325,7 +375,7 @@ std::string DescribeRow(const MeasuredRow& row, Language language) {
   if (row.accuracy_on.tokens > 0 && kl > kKlThreshold) {
     texts.push_back(fmt::format("KL {}", FormatKl(kl)));
   }
-  return texts.empty() ? Say(language, "no effect", "无作用")
+  return texts.empty() ? Say(language, "no effect", "无效果")
                        : fmt::format("{}", fmt::join(texts, ", "));
 }
 

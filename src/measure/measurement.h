@@ -13,6 +13,7 @@
 #include "base/language.h"
 #include "fathom/status.h"
 #include "measure/statistics.h"
+#include "optimizations/optimization.h"
 
 namespace fathom {
 
@@ -46,11 +47,25 @@ struct MeasuredRow {
   ArmAccuracy accuracy_on, accuracy_off;
   // Of the read stream, while decoding with arm_on; 0: not known.
   double roof_share_on = 0;
+  Figures acts_on;  // what the row is judged by
   Verdict verdict = Verdict::kFailed;
-  std::string reason;
+  // In English, as JSON has it, and in Chinese where no figure decides: why both arms are the same
+  // plan, why there is no other arm.
+  std::string reason, reason_zh;
+  bool same_plan = false;  // both arms run the same by construction: `reason` says why
 
   double peak_memory_ratio() const;  // 0: not measured
 };
+
+// A speed by which a row is judged, with its name for people.
+struct JudgedSpeed {
+  Words name;
+  const RatioInterval* ratio = nullptr;
+};
+// Those that the row can act on, and of prefill, decode and load also one that it has no business
+// with where the whole interval is beyond kForeignFactor: so much is no noise but a fault. None
+// where both arms are the same plan.
+std::vector<JudgedSpeed> JudgedSpeeds(const MeasuredRow& row);
 
 // The arm that others are compared with.
 struct MeasuredBaseline {
@@ -97,6 +112,7 @@ struct Measurement {
 // effect: allocators and the last bits of sums move both.
 inline constexpr double kMemoryThreshold = 1.05;
 inline constexpr double kKlThreshold = 1e-4;
+inline constexpr double kForeignFactor = 1.5;
 
 std::string FormatRatio(double ratio);  // "1.31", "12.4", "140", "0.031"
 std::string FormatKl(double kl);        // "0.002", "3e-07"

@@ -14,25 +14,33 @@ double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// An arm of the comparison: what it is, how long its work takes, and the runner where it stays.
+// An arm of the comparison: what it is, how long its work takes, and the runner.
 struct Side {
   EngineOptions options;
   std::unique_ptr<ArmRunner> runner;
-  int repeats = 1;
-  // Calibrated: loading, the same and the warming up, the prompt, a token.
-  double load_seconds = 0, setup_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
-  RoundTimes last;
+  // Calibrated: loading and warming up, the prompt, a token.
+  double setup_seconds = 0, prefill_seconds = 0, decode_seconds = 0;
   double last_load = 0;  // 0: not loaded anew for this pair
+  // Of the rounds of this pair.
+  std::vector<double> prefill, decode, sampling, tokenize;
+
+  void Clear() {
+    for (auto* times : {&prefill, &decode, &sampling, &tokenize}) times->clear();
+  }
+  void Keep(const RoundTimes& times) {
+    prefill.push_back(times.prefill);
+    decode.push_back(times.decode);
+    sampling.push_back(times.sampling);
+    tokenize.push_back(times.tokenize);
+  }
 };
 
-// Shows every page and kernel to the arm once: a short prompt, two steps.
-Status WarmUp(ArmRunner& runner, const RoundWork& work) {
+// Shows every page and kernel to the arm once: the prompt, so that the plan of its size has run,
+// and two steps.
+Result<RoundTimes> WarmUp(ArmRunner& runner, const RoundWork& work) {
   RoundWork brief = work;
-  brief.text.clear();
-  brief.prompt_ids.resize(std::min<size_t>(brief.prompt_ids.size(), 16));
-  brief.decode_tokens = 2;
-  brief.repeats = 1;
-  return runner.Run(brief).status();
+  brief.decode_tokens = std::min<int64_t>(2, work.decode_tokens);
+  return runner.Run(brief);
 }
 
 class Sampler {
@@ -49,6 +57,8 @@ class Sampler {
     const auto prompt = static_cast<int64_t>(work_.prompt_ids.size());
     samples_.decode_bytes_on = on_.runner->DecodeBytes(prompt + work_.decode_tokens / 2);
     FitToBudget();
+    // The one ratio there is, where loading is too dear to be repeated.
+    if (!reload_) Keep({on_.last_load}, {off_.last_load}, samples_.ratios.load);
     size_t look = 0;
     for (int pair = 0;; ++pair) {
       if (Stopped()) break;
@@ -66,106 +76,129 @@ class Sampler {
   }
 
  private:
+  // Enough that one disturbed round is outvoted; more say nothing of the luck of a load.
+  static constexpr double kMostAlternations = 9;
+
   bool Stopped() {
     samples_.interrupted = samples_.interrupted || (plan_.stop && plan_.stop());
     return samples_.interrupted;
   }
 
   Status Open(Side& side) {
-    side.runner.reset();
     FATHOM_ASSIGN(side.runner, open_(side.options));
     side.last_load = side.runner->load_seconds();
-    return WarmUp(*side.runner, work_);
+    return WarmUp(*side.runner, work_).status();
   }
 
   Status Calibrate(Side& side) {
     const auto start = Clock::now();
     FATHOM_TRY(Open(side));
     side.setup_seconds = SecondsSince(start);
-    RoundWork brief = work_;
-    brief.decode_tokens = std::min<int64_t>(2, work_.decode_tokens);
-    brief.repeats = 1;
-    FATHOM_ASSIGN(const RoundTimes times, side.runner->Run(brief));
-    side.load_seconds = side.last_load;
+    FATHOM_ASSIGN(const RoundTimes times, WarmUp(*side.runner, work_));
     side.prefill_seconds = times.prefill * static_cast<double>(work_.prompt_ids.size());
     side.decode_seconds = times.decode;
     return Status::Ok();
   }
 
-  // How many tokens, how often repeated, and whether arms are loaded anew for each pair.
+  // How many tokens, how many rounds in a pair, and whether arms are loaded anew for each pair.
+  // Both arms always do the same number of the same rounds: what is cold in a first round, or
+  // outvoted by a third one, must not tell them apart.
   void FitToBudget() {
-    const int rounds = plan_.looks.samples.front();
+    // Two more than are needed, for what was misjudged: one too few would leave no interval.
+    const int pairs = plan_.looks.samples.front() + 2;
     const double left = std::max(plan_.budget_seconds - SecondsSince(start_), 0.0);
     const double setup = on_.setup_seconds + off_.setup_seconds;
-    reload_ = setup * rounds < 0.4 * left;
-    // Two pairs more than are needed, and a third of each for what was misjudged.
-    const double pair = left / (rounds + 2) - (reload_ ? setup : 0);
-    const double round = std::clamp(pair / 3, 0.002, plan_.round_seconds);
-    const double slower = std::max({on_.decode_seconds, off_.decode_seconds, 1e-7});
-    const double room =
-        std::max(round - std::max(on_.prefill_seconds, off_.prefill_seconds), 0.5 * round);
-    work_.decode_tokens = std::clamp<int64_t>(static_cast<int64_t>(room / slower),
-                                              std::min<int64_t>(2, most()), most());
-    for (Side* side : {&on_, &off_}) {
-      const double once =
-          side->prefill_seconds + static_cast<double>(work_.decode_tokens) * side->decode_seconds;
-      side->repeats = static_cast<int>(std::clamp(round / std::max(once, 1e-6), 1.0, 32.0));
-    }
-    if (!reload_) return;
-    on_.runner.reset();
-    off_.runner.reset();
+    const bool generates = plan_.judged.prefill || plan_.judged.decode;
+    reload_ = setup * pairs < (generates ? 0.5 : 0.9) * left;
+    const double room = std::max(left / pairs - (reload_ ? setup : 0), 0.004);
+    const double prefill = on_.prefill_seconds + off_.prefill_seconds;
+    const double token = std::max(on_.decode_seconds + off_.decode_seconds, 1e-7);
+    const int64_t most = plan_.work.decode_tokens;
+    const double decode = std::max(room - prefill, 0.5 * room);
+    work_.decode_tokens =
+        std::clamp<int64_t>(static_cast<int64_t>(decode / token), std::min<int64_t>(2, most), most);
+    const double once = prefill + static_cast<double>(work_.decode_tokens) * token;
+    // Between two loads as much work as they cost: more would take pairs away. Where nothing is
+    // loaded, three rounds.
+    const double wanted = reload_ ? std::max(setup, 2 * once) : 3 * once;
+    alternations_ =
+        static_cast<int>(std::clamp(std::min(wanted, room) / once, 1.0, kMostAlternations));
   }
-  int64_t most() const { return plan_.work.decode_tokens; }
 
   // What a pair has cost on average.
   double PairSeconds(int pairs) const { return pairs == 0 ? 0 : pair_seconds_ / pairs; }
 
-  Status RunSide(Side& side, int pair) {
-    side.last_load = 0;
-    if (reload_) FATHOM_TRY(Open(side));
-    work_.repeats = side.repeats;
-    work_.seed = plan_.work.seed + static_cast<uint64_t>(pair);
-    FATHOM_ASSIGN(side.last, side.runner->Run(work_));
-    // One arm at a time in memory, and in the caches, where the other is loaded anew anyway.
-    if (reload_) side.runner.reset();
-    return Status::Ok();
+  std::pair<Side*, Side*> Shuffled() {
+    const bool on_first = (random_() & 1) != 0;
+    return on_first ? std::pair(&on_, &off_) : std::pair(&off_, &on_);
   }
 
+  // Both arms loaded, then round by round in turn. Neighbours in time see the same machine, so
+  // their ratio is taken first and the median of the ratios after.
   Status RunPair(int pair) {
     const auto start = Clock::now();
-    const bool on_first = (random_() & 1) != 0;
-    FATHOM_TRY(RunSide(on_first ? on_ : off_, pair));
-    FATHOM_TRY(RunSide(on_first ? off_ : on_, pair));
-    pair_seconds_ += SecondsSince(start);
-    Keep(on_.last.prefill, off_.last.prefill, samples_.ratios.prefill);
-    Keep(on_.last.decode, off_.last.decode, samples_.ratios.decode);
-    Keep(on_.last.sampling, off_.last.sampling, samples_.ratios.sampling);
-    Keep(on_.last.tokenize, off_.last.tokenize, samples_.ratios.tokenize);
-    Keep(on_.last_load, off_.last_load, samples_.ratios.load);
-    for (const auto& [side, seconds] :
-         {std::pair(&on_, &samples_.on), std::pair(&off_, &samples_.off)}) {
-      seconds->prefill.push_back(side->last.prefill);
-      seconds->decode.push_back(side->last.decode);
-      seconds->load.push_back(reload_ ? side->last_load : side->load_seconds);
+    on_.Clear();
+    off_.Clear();
+    on_.last_load = off_.last_load = 0;
+    if (reload_) {
+      on_.runner.reset();
+      off_.runner.reset();
+      const auto [first, second] = Shuffled();
+      FATHOM_TRY(Open(*first));
+      FATHOM_TRY(Open(*second));
     }
+    for (int i = 0; i < alternations_; ++i) {
+      work_.seed = plan_.work.seed + static_cast<uint64_t>(pair * alternations_ + i);
+      const auto [first, second] = Shuffled();
+      for (Side* side : {first, second}) {
+        FATHOM_ASSIGN(const RoundTimes times, side->runner->Run(work_));
+        side->Keep(times);
+      }
+    }
+    pair_seconds_ += SecondsSince(start);
+    KeepPair();
     return Status::Ok();
   }
 
-  static void Keep(double on, double off, std::vector<double>& ratios) {
-    if (on > 0 && off > 0) ratios.push_back(off / on);
+  void KeepPair() {
+    Keep(on_.prefill, off_.prefill, samples_.ratios.prefill);
+    Keep(on_.decode, off_.decode, samples_.ratios.decode);
+    Keep(on_.sampling, off_.sampling, samples_.ratios.sampling);
+    Keep(on_.tokenize, off_.tokenize, samples_.ratios.tokenize);
+    Keep({on_.last_load}, {off_.last_load}, samples_.ratios.load);
+    for (const auto& [side, seconds] :
+         {std::pair(&on_, &samples_.on), std::pair(&off_, &samples_.off)}) {
+      seconds->prefill.push_back(Median(side->prefill));
+      seconds->decode.push_back(Median(side->decode));
+      seconds->load.push_back(side->runner->load_seconds());
+    }
+  }
+
+  static void Keep(const std::vector<double>& on, const std::vector<double>& off,
+                   std::vector<double>& ratios) {
+    // In logarithms: the mean of the middle two of an even number must not favour either arm.
+    std::vector<double> neighbours;
+    for (size_t i = 0; i < on.size(); ++i) {
+      if (on[i] > 0 && off[i] > 0) neighbours.push_back(std::log(off[i] / on[i]));
+    }
+    if (!neighbours.empty()) ratios.push_back(std::exp(Median(std::move(neighbours))));
   }
 
   // Whether nothing would be learned that a user could act on.
   bool Decided() const {
     MeasuredRow row;
     FillIntervals(samples_.ratios, plan_.looks.alpha, plan_.noise, row);
-    const auto decided = [](const RatioInterval& ratio, double noise) {
-      if (!ratio.measured() || !ratio.SpansOne()) return true;
+    const auto decided = [](bool judged, const RatioInterval& ratio, double noise) {
+      if (!judged || !ratio.measured() || !ratio.SpansOne()) return true;
       return ratio.bounded() && ratio.high / ratio.low <= std::pow(noise * 1.04, 2);
     };
-    return decided(row.prefill, plan_.noise.prefill) && decided(row.decode, plan_.noise.decode) &&
-           decided(row.load, plan_.noise.load) && decided(row.tokenize, plan_.noise.tokenize) &&
-           decided(row.sampling, plan_.noise.sampling);
+    const Figures& judged = plan_.judged;
+    const NoiseFactors& noise = plan_.noise;
+    return decided(judged.prefill, row.prefill, noise.prefill) &&
+           decided(judged.decode, row.decode, noise.decode) &&
+           decided(judged.load && reload_, row.load, noise.load) &&
+           decided(judged.tokenize, row.tokenize, noise.tokenize) &&
+           decided(judged.sampling, row.sampling, noise.sampling);
   }
 
   const ArmFactory& open_;
@@ -174,6 +207,7 @@ class Sampler {
   std::mt19937_64 random_;
   Side on_, off_;
   bool reload_ = false;
+  int alternations_ = 1;
   double pair_seconds_ = 0;
   PairSamples samples_;
   const Clock::time_point start_ = Clock::now();

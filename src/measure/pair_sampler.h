@@ -43,13 +43,17 @@ struct PairPlan {
   RoundWork work;  // decode_tokens: the most; fewer where an arm is slow (recomputation)
   Looks looks;
   NoiseFactors noise;
-  double budget_seconds = 1;   // for everything
-  double round_seconds = 0.3;  // of work in a round at most; short work is repeated to fill it
+  double budget_seconds = 1;  // for everything
+  // What is to be decided. Where it is no generation, loading may take most of the time.
+  Figures judged;
   uint64_t seed = 0;           // of the order within pairs
   std::function<bool()> stop;  // interrupted
   std::function<void(int)> on_round;
 };
 
+// A pair is one sample: both arms loaded anew where that is affordable, warmed up, then the same
+// number of the same rounds each, in turn; the median of the neighbours' ratios.
+//
 // Samples until a look shows that every metric is decided (its interval excludes 1, or is narrow
 // about it) or the budget is spent; one pair at least. Fails where an arm fails.
 Result<PairSamples> SamplePairs(const ArmFactory& open, const EngineOptions& on,

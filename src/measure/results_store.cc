@@ -23,6 +23,15 @@ uint64_t Hash(std::string_view text) {
   return hash;
 }
 
+// The name of the last one, for readers who name no model.
+std::string LastFile(const Machine& machine, const std::string& stack) {
+  const std::string folder = CacheFolder();
+  if (folder.empty()) return "";
+  const std::string key =
+      fmt::format("{}\n{}\n{}", MachineFingerprint(machine), FATHOM_VERSION, stack);
+  return fmt::format("{}/last-measured-{:016x}.json", folder, Hash(key));
+}
+
 // Entries of `old` whose row, mode and arm the new measurement lacks.
 void KeepOthers(const Measurement& old, Measurement& measurement) {
   for (const MeasuredRow& row : old.rows) {
@@ -87,6 +96,23 @@ std::optional<Measurement> LoadMeasurement(const Machine& machine, const std::st
   return std::nullopt;
 }
 
+std::optional<Measurement> LastMeasurement(const Machine& machine, const std::string& stack) {
+  const std::string path = LastFile(machine, stack);
+  std::error_code error;
+  if (path.empty() || !fs::exists(path, error)) return std::nullopt;
+  const auto last = ParseJsonFile(path);
+  const JsonValue* name = last.ok() ? last->Find("last") : nullptr;
+  if (name == nullptr || !name->is_string() || name->as_string().find('/') != std::string::npos) {
+    return std::nullopt;
+  }
+  const std::string file = (fs::path(path).parent_path() / "measure" / name->as_string()).string();
+  auto document = ParseJsonFile(file);
+  if (!document.ok()) return std::nullopt;
+  auto measurement = MeasurementFromJson(*document, file);
+  if (!measurement.ok()) return std::nullopt;
+  return *std::move(measurement);
+}
+
 Status StoreMeasurement(const Machine& machine, const std::string& model_path,
                         const Measurement& measurement) {
   FATHOM_ASSIGN(const std::string path, MeasurementFile(machine, model_path, measurement.stack));
@@ -98,10 +124,35 @@ Status StoreMeasurement(const Machine& machine, const std::string& model_path,
     KeepOthers(*old, joined);
   }
   const std::error_code error = WriteCacheFile(path, WriteJson(MeasurementToJson(joined)) + "\n");
-  if (!error) return Status::Ok();
+  const std::string name = fs::path(path).filename().string();
+  if (!error) {
+    // Without it an audit shows no gain; the measurement is kept all the same.
+    (void)WriteCacheFile(LastFile(machine, measurement.stack),
+                         WriteJson(JsonObject{{"last", name}}) + "\n");
+    return Status::Ok();
+  }
   return Status::RunTime(
       fmt::format("{}: the measurement cannot be kept: {}", path, error.message()),
       "set XDG_CACHE_HOME to a folder that can be written");
+}
+
+std::map<std::string, std::string, std::less<>> MeasuredGains(
+    const std::optional<Measurement>& measurement, Language language) {
+  std::map<std::string, std::string, std::less<>> gains;
+  if (!measurement) return gains;
+  const JsonValue* path = measurement->model.Find("path");
+  const fs::path folder(path != nullptr && path->is_string() ? path->as_string() : "");
+  const std::string model =
+      (folder.filename().empty() ? folder.parent_path() : folder).filename().string();
+  const std::string day = measurement->when.substr(0, measurement->when.find('T'));
+  for (const MeasuredRow& row : measurement->rows) {
+    if (gains.contains(row.id)) continue;
+    const std::string text = DescribeRows(*measurement, row.id, language);
+    if (text.empty()) continue;
+    gains[row.id] = Say(language, "{} ({} {}, {}, {})", "{}（{} {}，{}，{}）", text,
+                        measurement->stack, measurement->stack_version, model, day);
+  }
+  return gains;
 }
 
 }  // namespace fathom

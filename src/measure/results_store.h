@@ -9,6 +9,7 @@
 // file.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -35,9 +36,19 @@ std::optional<Measurement> LoadMeasurement(const Machine& machine, const std::st
                                            NoticeSink* notices,
                                            const std::string& stack = "fathom");
 
+// The one of `stack` that was measured last on this machine by this version, of whatever model;
+// nothing where there is none that can be read.
+std::optional<Measurement> LastMeasurement(const Machine& machine,
+                                           const std::string& stack = "fathom");
+
 // Keeps it. Entries of an earlier measurement that this one has not (another mode, other --rows)
 // stay. kRunTime where the file cannot be written.
 Status StoreMeasurement(const Machine& machine, const std::string& model_path,
                         const Measurement& measurement);
+
+// Rows by id: what they bought, in a line that names stack, model and day, as an audit shows it.
+// Empty for no measurement.
+std::map<std::string, std::string, std::less<>> MeasuredGains(
+    const std::optional<Measurement>& measurement, Language language);
 
 }  // namespace fathom

@@ -75,6 +75,9 @@ MeasuredRow RowOf(const JsonValue& entry, double alpha, const NoiseFactors& nois
   row.id = StringOf(entry, "id");
   row.arm_on = StringOf(entry, "arm_on");
   row.arm_off = StringOf(entry, "arm_off");
+  if (const Optimization* optimization = FindOptimization(row.id)) {
+    row.acts_on = optimization->acts_on;
+  }
   const std::string error = StringOf(entry, "error");
   if (!error.empty()) {
     const JsonValue* unavailable = entry.Find("unavailable");

@@ -13,28 +13,16 @@ std::string WithInterval(std::string_view name, const RatioInterval& ratio) {
                      FormatRatio(ratio.high));
 }
 
-struct NamedRatio {
-  Words name;
-  const RatioInterval& ratio;
-};
-
-std::vector<NamedRatio> SpeedsOf(const MeasuredRow& row) {
-  return {{{"decode", "生成"}, row.decode},
-          {{"prefill", "预填充"}, row.prefill},
-          {{"load", "加载"}, row.load},
-          {{"tokenize", "分词"}, row.tokenize},
-          {{"sampling", "采样"}, row.sampling}};
-}
-
 std::string Join(const std::vector<std::string>& parts) {
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
-// How wide the widest interval of generation is: what could not have been seen.
+// How wide the widest interval is: what could not have been seen.
 std::string ResolutionText(const MeasuredRow& row, Language language) {
   double widest = 1;
-  for (const RatioInterval* ratio : {&row.decode, &row.prefill}) {
-    if (!ratio->measured()) continue;
+  for (const auto& [name, ratio] : JudgedSpeeds(row)) {
+    // Load has one figure where it is dear.
+    if (!ratio->measured() || (ratio == &row.load && !ratio->bounded())) continue;
     if (!ratio->bounded()) {
       return Say(language, "too few rounds ({}) for an interval", "轮数太少（{}），得不出区间",
                  ratio->rounds);
@@ -43,7 +31,7 @@ std::string ResolutionText(const MeasuredRow& row, Language language) {
   }
   if (widest > 1.15) {
     return Say(language, "no effect could be told from this machine's noise (up to {}x)",
-               "在这台机器的噪声中分辨不出作用（可达 {}x）", FormatRatio(widest));
+               "在这台机器的噪声中分辨不出效果（可达 {}x）", FormatRatio(widest));
   }
   return Say(language, "every interval spans 1", "所有区间都包含 1");
 }
@@ -52,13 +40,14 @@ std::string ResolutionText(const MeasuredRow& row, Language language) {
 
 Judgement Judge(const MeasuredRow& row, Language language) {
   Judgement judgement;
-  for (const auto& [name, ratio] : SpeedsOf(row)) {
-    if (ratio.SpansOne()) continue;
-    (ratio.low > 1 ? judgement.gains : judgement.prices)
-        .push_back(WithInterval(name.In(language), ratio));
+  if (row.same_plan) return judgement;
+  for (const auto& [name, ratio] : JudgedSpeeds(row)) {
+    if (ratio->SpansOne()) continue;
+    (ratio->low > 1 ? judgement.gains : judgement.prices)
+        .push_back(WithInterval(name.In(language), *ratio));
   }
   const double memory = row.peak_memory_ratio();
-  if (memory > 0 && memory < 1 / kMemoryThreshold) {
+  if (memory > 0 && memory < 1 / kMemoryPrice) {
     judgement.gains.push_back(Say(language, "memory {}x", "内存 {}x", FormatRatio(memory)));
   } else if (memory > kMemoryPrice) {
     judgement.prices.push_back(Say(language, "memory {}x", "内存 {}x", FormatRatio(memory)));
@@ -90,22 +79,23 @@ std::string ReasonOf(const MeasuredRow& row, Language language) {
       return Say(language, "{}; its price: {}", "{}；代价：{}", Join(judgement.gains),
                  Join(judgement.prices));
     case Verdict::kNoEffect:
-      if (row.decode.measured()) return ResolutionText(row, language);
+      if (row.decode.measured() && !row.same_plan) return ResolutionText(row, language);
       [[fallthrough]];
     default:
-      return row.reason;
+      return language == Language::kChinese && !row.reason_zh.empty() ? row.reason_zh : row.reason;
   }
 }
 
 std::string_view VerdictWord(Verdict verdict, Language language) {
   static constexpr Words kWords[] = {{"helps", "有益"},         {"hurts", "有害"},
-                                     {"no effect", "无作用"},   {"trade", "取舍"},
+                                     {"no effect", "无效果"},   {"trade", "取舍"},
                                      {"unavailable", "不可用"}, {"failed", "失败"}};
   return kWords[static_cast<size_t>(verdict)].In(language);
 }
 
 void JudgeInto(MeasuredRow& row) {
   row.verdict = Judge(row).verdict;
+  if (row.same_plan) return;
   row.reason = ReasonOf(row, Language::kEnglish);
 }
 

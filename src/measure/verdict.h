@@ -1,11 +1,15 @@
 // From what was measured of a row to what is said of it. Pure: no clock, no model.
 //
-//   gain   a speed whose interval lies above 1; memory below 1 / kMemoryThreshold
+// Speeds are those that the row can act on (JudgedSpeeds).
+//
+//   gain   a speed whose interval lies above 1; memory below 1 / kMemoryPrice
 //   price  a speed whose interval lies below 1; memory above kMemoryPrice; a KL divergence from the
 //          fp32 eager arm that is kKlThreshold larger than with the row off
 //
 //   helps: gains and no price. hurts: prices and no gain. trade: both, so the user decides.
 //   no_effect: neither.
+//
+// Arms that are the same plan by construction have no effect, whatever was measured.
 //
 // The intervals come widened by what identical arms differed by in the same run and at a level
 // corrected for the number of rows (statistics.h), so that a claim is one that repeats.

@@ -70,6 +70,17 @@ struct RowOutcome {
   std::string reason;  // off: who turned it off; unavailable: what is missing
 };
 
+// The speeds that a row can move. Another one that differed between its arms is noise, or a fault
+// of ours; `measure` judges a row by these.
+struct Figures {
+  bool prefill = true, decode = true, load = true;
+  bool tokenize = false;  // text to ids
+  bool sampling = false;  // logits to the next id
+
+  int count() const { return prefill + decode + load + tokenize + sampling; }
+  friend bool operator==(const Figures&, const Figures&) = default;
+};
+
 struct Optimization {
   int number = 0;
   std::string_view id;
@@ -84,6 +95,7 @@ struct Optimization {
   Result<RowOutcome> (*apply)(const RowInput& input, std::string_view device,
                               EngineOptions* options);
   Estimate (*estimate)(const RowInput& input);
+  Figures acts_on = {};
 };
 
 // In the order of the table.

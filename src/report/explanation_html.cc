@@ -48,6 +48,13 @@ std::string ExplanationToHtml(const Explanation& explanation) {
   body += TableToHtml(OptimizationTable(explanation));
   heading({"Other devices", "其他设备"});
   body += TableToHtml(OtherDevicesTable(explanation));
+  const auto slower = SlowerLines(explanation);
+  if (!slower.empty()) {
+    heading({"Measured slower here", "本机实测更慢的设置"});
+    body += "<ul>\n";
+    for (const std::string& line : slower) body += Item(line);
+    body += "</ul>\n";
+  }
   heading({"How it is known", "依据"});
   for (const OptimizationReport& report : explanation.rows) body += Details(explanation, report);
   heading({"Next", "下一步"});

@@ -40,6 +40,11 @@ std::string ExplanationToMarkdown(const Explanation& explanation) {
   for (const auto& [numbers, remedy] : remedies) {
     out += fmt::format("- {}: {}\n", numbers, EscapeMarkdown(remedy));
   }
+  const auto slower = SlowerLines(explanation);
+  if (!slower.empty()) {
+    out += Say(language, "\n## Measured slower here\n\n", "\n## 本机实测更慢的设置\n\n");
+  }
+  for (const std::string& line : slower) out += fmt::format("- {}\n", EscapeMarkdown(line));
   out += Say(language, "\n## How it is known\n\n", "\n## 依据\n\n");
   for (const OptimizationReport& report : explanation.rows) out += Details(explanation, report);
   out += Say(language, "\n**Next:** {}\n", "\n**下一步：** {}\n", NextStep(explanation));

@@ -6,19 +6,14 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/units.h"
 #include "base/utf8.h"
+#include "measure/slower.h"
 #include "optimizations/row_tools.h"
 
 namespace fathom {
 
 namespace {
-
-std::string CountText(int64_t count) {
-  const auto value = static_cast<double>(count);
-  if (value < 1e6) return fmt::format("{:.1f} K", value / 1e3);
-  if (value < 1e9) return fmt::format("{:.1f} M", value / 1e6);
-  return fmt::format("{:.2f} B", value / 1e9);
-}
 
 // "AVX-512 BF16 VNNI": the level and what it has beyond it.
 std::string IsaText(CpuFeatures features) {
@@ -263,6 +258,15 @@ std::vector<std::pair<std::string, std::string>> Remedies(const Explanation& exp
     remedies.emplace_back(NumberRanges(numbers), remedy);
   }
   return remedies;
+}
+
+std::vector<std::string> SlowerLines(const Explanation& explanation) {
+  std::vector<std::string> lines;
+  if (!explanation.measured) return lines;
+  for (const SlowerSetting& slower : SlowerSettings(*explanation.measured)) {
+    lines.push_back(SlowerText(slower, explanation.language));
+  }
+  return lines;
 }
 
 std::string EstimateText(const Explanation& explanation, const OptimizationReport& report) {

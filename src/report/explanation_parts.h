@@ -30,6 +30,9 @@ std::string MeasuredText(const Explanation& explanation, const OptimizationRepor
 // Numbers of rows ("1-3, 5") -> what would provide what they lack.
 std::vector<std::pair<std::string, std::string>> Remedies(const Explanation& explanation);
 
+// A line for each setting that was measured slower here than another one.
+std::vector<std::string> SlowerLines(const Explanation& explanation);
+
 // What the row saves by the shapes: "4.6 MB", "13 operations a step"; empty where nothing.
 std::string EstimateText(const Explanation& explanation, const OptimizationReport& report);
 

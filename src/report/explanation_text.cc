@@ -50,6 +50,9 @@ std::string ExplanationToText(const Explanation& explanation, const TextOptions&
   for (const auto& [numbers, remedy] : remedies) {
     out += Wrapped(fmt::format("{}: {}", numbers, remedy), width, " ");
   }
+  const auto slower = SlowerLines(explanation);
+  if (!slower.empty()) out += Say(language, "\n measured slower here\n", "\n 本机实测更慢的设置\n");
+  for (const std::string& line : slower) out += Wrapped(line, width, " ");
   if (options.evidence) out += Evidence(explanation, width);
   out += "\n" + Wrapped(Say(language, "Next: {}", "下一步：{}", NextStep(explanation)), width, " ");
   return out;

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 
-#include "optimizations/row_tools.h"
+#include "base/units.h"
+#include "measure/verdict.h"
 #include "report/charts.h"
+#include "report/explanation_parts.h"
 #include "report/report_parts.h"
 
 namespace fathom {
@@ -75,8 +77,8 @@ Table MeasuredTable(std::span<const MeasuredRow* const> rows, Language language)
                           {RatioText(row->load), Tone::kPlain, kMeasureLink},
                           {memory > 0 ? fmt::format("{}\u00d7", FormatRatio(memory)) : "-",
                            Tone::kPlain, "#how-memory"},
-                          {VerdictWord(row->verdict, language), tone},
-                          {row->reason}});
+                          {std::string(VerdictWord(row->verdict, language)), tone},
+                          {ReasonOf(*row, language)}});
   }
   return table;
 }
@@ -151,24 +153,6 @@ Chart Roofline(const Explanation& explanation, const Measurement& measured, Lang
 
 }  // namespace
 
-std::string VerdictWord(Verdict verdict, Language language) {
-  switch (verdict) {
-    case Verdict::kHelps:
-      return Say(language, "helps", "有益");
-    case Verdict::kHurts:
-      return Say(language, "hurts", "有害");
-    case Verdict::kNoEffect:
-      return Say(language, "no effect", "无效果");
-    case Verdict::kTrade:
-      return Say(language, "trade", "取舍");
-    case Verdict::kUnavailable:
-      return Say(language, "unavailable", "不可用");
-    case Verdict::kFailed:
-      break;
-  }
-  return Say(language, "failed", "失败");
-}
-
 void AddMeasured(const Report& report, Document& document) {
   const Language language = report.language;
   const Explanation& explanation = report.explanation;
@@ -205,6 +189,11 @@ void AddMeasured(const Report& report, Document& document) {
     document.Add(Uplift(rows, &MeasuredRow::prefill, Say(language, "Prefill", "预填充")));
     document.Add(MeasuredTable(rows, language));
   }
+  const auto slower = SlowerLines(explanation);
+  if (!slower.empty()) {
+    document.Add(Heading{3, Say(language, "Measured slower here", "本机实测更慢的设置"), ""});
+  }
+  for (const std::string& line : slower) document.Add(Paragraph{line});
   document.Add(Waterfall(explanation, measured, language));
   document.Add(Roofline(explanation, measured, language));
 }

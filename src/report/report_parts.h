@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "measure/measurement.h"
 #include "report/report.h"
 
 namespace fathom {
@@ -15,7 +14,5 @@ void AddExplanation(const Report& report, Document& document);
 void AddMeasured(const Report& report, Document& document);
 // What links in the document point to.
 std::vector<SourceNote> SourcesOf(const Report& report);
-
-std::string VerdictWord(Verdict verdict, Language language);
 
 }  // namespace fathom

@@ -95,6 +95,23 @@ class MeasureTest(CliTest):
         self.assertEqual([row["id"] for row in json.loads(path.read_text("utf-8"))["rows"]],
                          ["use_fast", "top_k"])
 
+    def test_the_audit_tells_what_was_measured_last(self):
+        script = self.temp / "script.py"
+        script.write_text("import torch\n")
+
+        def gains(*args):
+            document = self.succeed("audit", script, "--format", "json", *args,
+                                    env=self.cache).json()
+            return {row["id"]: row["gain"]["measured"] for row in document["findings"]}
+        self.assertEqual(set(gains().values()), {None})
+        self.measure("--rows", "use_fast")
+        measured = gains()
+        self.assertIn("fathom-tales", measured[2])
+        self.assertIn("fathom ", measured[2])
+        self.assertEqual({text for number, text in measured.items() if number != 2}, {None})
+        # Of a machine that is only described nothing was measured.
+        self.assertEqual(set(gains("--machine", "cuda").values()), {None})
+
     def test_renderings(self):
         text = self.measure("--rows", "use_fast", "--lang", "zh").out.decode("utf-8")
         self.assertIn("优化项", text)

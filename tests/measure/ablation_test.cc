@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "measure/engine_options_json.h"
+#include "measure/verdict.h"
 #include "tests/engine/golden.h"
 #include "tests/measure/fake_arm.h"
 
@@ -40,8 +41,18 @@ Detection DetectMissing(const RowInput&) {
   return detection;
 }
 
-const Optimization kPlanted = {
-    .number = 90, .id = "planted", .detect = DetectPlanted, .arms = PlantedArms};
+const Optimization kPlanted = {.number = 90,
+                               .id = "planted",
+                               .detect = DetectPlanted,
+                               .arms = PlantedArms,
+                               .acts_on = {.tokenize = true, .sampling = true}};
+// Says of itself that it changes nothing.
+Detection DetectIdle(const RowInput& input) {
+  Detection detection;
+  detection.cpu = {DeviceState::kNoEffect, Say(input.language, "one device", "只有一个设备")};
+  return detection;
+}
+const Optimization kIdle = {.number = 92, .id = "idle", .detect = DetectIdle, .arms = PlantedArms};
 const Optimization kMissing = {
     .number = 91, .id = "missing", .detect = DetectMissing, .arms = NoArms};
 const Optimization* const kRows[] = {&kPlanted, &kMissing};
@@ -136,6 +147,32 @@ TEST(Ablation, LoadTokenizerSamplingAndMemoryAreMeasuredToo) {
   EXPECT_NEAR(row.peak_memory_ratio(), 0.51, 1e-6);
   EXPECT_EQ(row.verdict, Verdict::kTrade);
   EXPECT_THAT(row.reason, HasSubstr("its price: sampling 0.10x"));
+}
+
+TEST(Ablation, TheSamePlanIsRunAndClaimsNothing) {
+  Faked faked({}, {.decode = 1e-3});
+  const Optimization* const rows[] = {&kIdle};
+  MeasureOptions options{.one_alone = false, .quick = true, .seconds = 20, .text = "a text"};
+  const auto measured =
+      Measure(Machine{}, ModelFacts{}, EngineOptions{}, rows, options, faked.hooks());
+  ASSERT_TRUE(measured.ok()) << measured.status().message();
+  const MeasuredRow& row = measured->rows.at(0);
+  EXPECT_TRUE(row.decode.measured());
+  EXPECT_EQ(row.verdict, Verdict::kNoEffect);
+  EXPECT_EQ(row.reason, "both arms are the same plan: one device");
+  EXPECT_EQ(ReasonOf(row, Language::kChinese), "两侧方案相同：只有一个设备");
+}
+
+// The same machine gives both arms the same luck, so an identical arm must come out the same
+// however it is chosen: every figure of every row, with all rows judged together.
+TEST(Ablation, NoFigureOfIdenticalArmsExcludesOne) {
+  Faked faked({.scatter = 0.2}, {.scatter = 0.2});
+  int claims = 0;
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    claims += faked.Run(seed).rows[0].verdict != Verdict::kNoEffect;
+  }
+  // 5 % of error for all together would be five; the noise floor takes most of it.
+  EXPECT_LE(claims, 3);
 }
 
 TEST(Ablation, ABrokenArmFailsAloneAndIsNamed) {

@@ -144,6 +144,23 @@ TEST_F(Store, AnotherMachineModelOrStackIsAnother) {
   EXPECT_FALSE(LoadMeasurement(machine_, model(), nullptr).has_value());
 }
 
+TEST_F(Store, TheLastOneIsFoundWithoutItsModel) {
+  EXPECT_FALSE(LastMeasurement(machine_).has_value());
+  EXPECT_TRUE(MeasuredGains(LastMeasurement(machine_), Language::kEnglish).empty());
+  Measurement measured = Example();
+  measured.stack_version = "1.2";
+  measured.model = JsonObject{{"path", model() + "/"}};
+  ASSERT_TRUE(StoreMeasurement(machine_, model(), measured).ok());
+  const auto gains = MeasuredGains(LastMeasurement(machine_), Language::kEnglish);
+  EXPECT_EQ(gains.size(), 2u);
+  EXPECT_EQ(gains.find("use_cache")->second,
+            "decode 6.40x [6.27, 6.53], memory 0.50x, KL 0.001 (fathom 1.2, model, 2026-11-22)");
+  Machine other = machine_;
+  other.cpu.model = "another CPU";
+  EXPECT_FALSE(LastMeasurement(other).has_value());
+  EXPECT_FALSE(LastMeasurement(machine_, "transformers").has_value());
+}
+
 TEST_F(Store, ACorruptFileIsIgnoredWithANotice) {
   ASSERT_TRUE(StoreMeasurement(machine_, model(), Example()).ok());
   const auto path = MeasurementFile(machine_, model());

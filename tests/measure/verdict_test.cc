@@ -83,9 +83,24 @@ TEST(Verdict, AccuracyIsAPrice) {
   EXPECT_EQ(Judge(row).verdict, Verdict::kHelps);
 }
 
+TEST(Verdict, WhatARowCannotActOnDecidesNothing) {
+  MeasuredRow row = Row(Ratio(1.02, 1.1, 1.2));
+  row.tokenize = Ratio(25, 32, 40);
+  row.acts_on = {.prefill = false, .decode = false};
+  JudgeInto(row);
+  EXPECT_EQ(row.verdict, Verdict::kNoEffect);
+  EXPECT_EQ(DescribeRow(row), "no effect");
+  // But a fault is told: so much is no noise.
+  row.decode = Ratio(0.3, 0.4, 0.5);
+  JudgeInto(row);
+  EXPECT_EQ(row.verdict, Verdict::kHurts);
+  EXPECT_THAT(row.reason, HasSubstr("decode 0.40x"));
+}
+
 TEST(Verdict, WhatARowActsOnDecides) {
   MeasuredRow row = Row(Ratio(0.97, 1, 1.03));
   row.tokenize = Ratio(3.8, 4.1, 4.4);
+  row.acts_on.tokenize = true;
   JudgeInto(row);
   EXPECT_EQ(row.verdict, Verdict::kHelps);
   EXPECT_EQ(row.reason, "tokenize 4.10x [3.80, 4.40]");

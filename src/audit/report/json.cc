@@ -53,7 +53,7 @@ JsonValue FindingToJson(const AuditedRow& row, const AuditOptions& options) {
   value.Set("reason", row.reason);
   value.Set("remedy", TextOrNull(row.remedy));
   JsonValue gain;
-  gain.Set("measured", nullptr);
+  gain.Set("measured", TextOrNull(row.measured));
   gain.Set("quoted", TextOrNull(row.quoted));
   value.Set("gain", std::move(gain));
   value.Set("ignored", finding.ignored);

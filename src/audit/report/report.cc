@@ -133,7 +133,8 @@ std::vector<std::pair<std::string, std::string>> FieldsOf(const ReportItem& item
   const std::pair<std::string_view, const std::string*> all[] = {
       {"label.devices", &item.devices},    {"label.state", &item.state},
       {"label.place", &item.place},        {"label.reason", &item.row->reason},
-      {"label.remedy", &item.row->remedy}, {"label.quoted", &item.row->quoted}};
+      {"label.remedy", &item.row->remedy}, {"label.measured", &item.row->measured},
+      {"label.quoted", &item.row->quoted}};
   std::vector<std::pair<std::string, std::string>> fields;
   for (const auto& [label, value] : all) {
     if (!value->empty()) fields.emplace_back(Text(language, label), *value);

@@ -14,6 +14,8 @@
 #include "audit/report/sarif.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
+#include "fathom/machine.h"
+#include "measure/results_store.h"
 
 namespace fathom {
 namespace {
@@ -74,12 +76,18 @@ Status AddFolder(const std::string& folder, std::vector<std::string>* scripts) {
 
 Result<AuditOptions> ReadOptions(const AuditArguments& arguments) {
   AuditOptions options;
-  options.language = arguments.language.empty()   ? LocaleLanguage()
-                     : arguments.language == "zh" ? Language::kChinese
-                                                  : Language::kEnglish;
+  FATHOM_ASSIGN(options.language, ReportLanguage(arguments.language, arguments.format));
   FATHOM_ASSIGN(options.versions,
                 FindVersions(arguments.torch_version, arguments.transformers_version));
   FATHOM_ASSIGN(options.machine, FindAuditMachine(arguments.machine));
+  // What was measured here says nothing of a machine that is only described.
+  if (arguments.machine.empty()) {
+    const Machine machine = DetectMachine();
+    // The script is of transformers: what that stack was measured to gain comes first.
+    auto last = LastMeasurement(machine, "transformers");
+    if (!last) last = LastMeasurement(machine);
+    options.measured = MeasuredGains(last, options.language);
+  }
   return options;
 }
 
@@ -206,7 +214,7 @@ CommandAction Setup(CLI::App& app) {
                  "exit 1 where one is unused, inert or unguarded (several with commas)")
       ->delimiter(',')
       ->check(CLI::IsMember({"unused", "inert", "unguarded"}));
-  app.add_option("--lang", arguments->language, "en or zh (default: the locale's)")
+  app.add_option("--lang", arguments->language, "en or zh (default: the locale's; json, sarif: en)")
       ->check(CLI::IsMember({"en", "zh"}));
   app.add_option("--torch-version", arguments->torch_version,
                  "audit for this release (default: the one installed, else 2.15)");

@@ -19,6 +19,7 @@ namespace {
 struct MeasureArguments {
   ModelArguments model;
   MeasureOptions measure;
+  std::string shape;
   std::string mode;
   std::string format = "text";
   std::string language;
@@ -39,7 +40,7 @@ std::string Rendered(const Measurement& measurement, const Measurement* other,
                             : MeasurementToMarkdown(measurement, language);
   }
   const MeasureTextOptions options = {
-      .language = language, .width = StdoutColumns(120), .colour = StdoutIsTerminal()};
+      .language = language, .width = ReportColumns(), .colour = ReportColour()};
   return other != nullptr ? StacksToText(measurement, *other, options)
                           : MeasurementToText(measurement, options);
 }
@@ -67,23 +68,27 @@ Result<Measurement> OtherStack(const Measurement& ours, const MeasureArguments& 
 }
 
 Status Run(MeasureArguments& arguments) {
-  Language language = LocaleLanguage();
-  if (!arguments.language.empty()) {
-    FATHOM_ASSIGN(language, ParseLanguage(arguments.language));
-  }
+  FATHOM_ASSIGN(const Language language, ReportLanguage(arguments.language, arguments.format));
   MeasureOptions& measure = arguments.measure;
   // A short look compares what is switched with what `run` does; a long one has time for both.
   const std::string fallback = measure.quick ? "leave_one_out" : "both";
   const std::string& mode = arguments.mode.empty() ? fallback : arguments.mode;
   measure.leave_one_out = mode != "one_alone";
   measure.one_alone = mode != "leave_one_out";
-  FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
+  std::unique_ptr<ShapeFolder> shape;
+  std::string path;
+  if (arguments.shape.empty()) {
+    FATHOM_ASSIGN(path, ResolveModelPath(arguments.model.model));
+  } else {
+    FATHOM_ASSIGN(shape, ShapeFolder::Create(arguments.shape));
+    path = shape->path();
+  }
   FATHOM_ASSIGN(measure.text, MeasureText());
   const Machine machine = DetectMachine();
   const InterruptGuard guard;
   NoticeList notices;
   const auto measurement = MeasureAndKeep(machine, path, arguments.model.engine, measure,
-                                          arguments.model.quiet, notices);
+                                          arguments.model.quiet, notices, shape == nullptr);
   PrintNotices(notices, arguments.model.quiet);
   FATHOM_TRY(measurement.status());
   if (arguments.stack == "fathom" || measurement->interrupted) {
@@ -96,13 +101,16 @@ Status Run(MeasureArguments& arguments) {
     FATHOM_TRY(WriteOut(Rendered(*measurement, nullptr, arguments, language)));
     return other.status();
   }
-  KeepMeasurement(machine, path, *other, arguments.model.quiet);
+  if (shape == nullptr) KeepMeasurement(machine, path, *other, arguments.model.quiet);
   return WriteOut(Rendered(*measurement, &*other, arguments, language));
 }
 
 CommandAction Setup(CLI::App& app) {
   auto arguments = std::make_shared<MeasureArguments>();
   app.add_option("model", arguments->model.model, "a model folder (default: the demo model)");
+  app.add_option("--shape", arguments->shape,
+                 "a published shape on random weights, as bench takes it: smollm2-135m, ...")
+      ->excludes("model");
   app.add_option("--rows", arguments->measure.rows, "rows by id: use_cache,compile (default: all)")
       ->delimiter(',');
   app.add_option("--mode", arguments->mode,

@@ -10,13 +10,12 @@
 #include "cli/model_options.h"
 #include "cli/terminal.h"
 #include "machine/roofs.h"
+#include "measure/results_store.h"
 #include "report/report.h"
 
 namespace fathom {
 namespace {
 
-constexpr int kColumnsWithoutTerminal = 120;
-constexpr int kLeastColumns = 30;
 constexpr double kProbeMs = 1500;
 
 struct ReportArguments {
@@ -51,7 +50,6 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
   FATHOM_ASSIGN(audit.versions,
                 FindVersions(arguments.torch_version, arguments.transformers_version));
   FATHOM_ASSIGN(audit.machine, FindAuditMachine(""));
-  report.audit = AuditScript(source, arguments.script, audit);
 
   FATHOM_ASSIGN(const std::string path, ResolveModelPath(arguments.model.model));
   const Machine machine = DetectMachine();
@@ -65,6 +63,10 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
                                  arguments.model.quiet, notices));
     if (report.explanation.measured->interrupted) return Status::Interrupted();
   }
+  // The script is of transformers: what that stack was measured to gain comes first.
+  const auto theirs = LoadMeasurement(machine, path, nullptr, "transformers");
+  audit.measured = MeasuredGains(theirs ? theirs : report.explanation.measured, language);
+  report.audit = AuditScript(source, arguments.script, audit);
   report.explanation.model_argument = arguments.model.model;
   if (!arguments.no_probe) {
     FATHOM_ASSIGN(report.explanation.machine.roofs, ProbeRoofs(machine, options, notices));
@@ -73,10 +75,7 @@ Result<Report> MakeReport(const ReportArguments& arguments, Language language,
 }
 
 Status Run(const ReportArguments& arguments) {
-  Language language = arguments.format == "json" ? Language::kEnglish : LocaleLanguage();
-  if (!arguments.language.empty()) {
-    FATHOM_ASSIGN(language, ParseLanguage(arguments.language));
-  }
+  FATHOM_ASSIGN(const Language language, ReportLanguage(arguments.language, arguments.format));
   NoticeList notices;
   const auto report = MakeReport(arguments, language, notices);
   PrintNotices(notices, arguments.model.quiet);
@@ -85,8 +84,7 @@ Status Run(const ReportArguments& arguments) {
   const Document document = ReportDocument(*report);
   if (arguments.format == "markdown") return WriteOut(DocumentToMarkdown(document));
   if (arguments.format == "html") return WriteOut(DocumentToHtml(document));
-  const int width = std::max(StdoutColumns(kColumnsWithoutTerminal), kLeastColumns);
-  return WriteOut(DocumentToText(document, width, StdoutIsTerminal()));
+  return WriteOut(DocumentToText(document, ReportColumns(), ReportColour()));
 }
 
 CommandAction Setup(CLI::App& app) {

@@ -94,6 +94,7 @@ const Optimization& optimization_attn_implementation() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false},
   };
   return row;
 }

@@ -47,6 +47,7 @@ const Optimization& optimization_inference_mode() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false},
   };
   return row;
 }

@@ -46,6 +46,7 @@ const Optimization& optimization_low_cpu_mem_usage() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.prefill = false, .decode = false},
   };
   return row;
 }

@@ -82,6 +82,7 @@ const Optimization& optimization_output_attentions() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false},
   };
   return row;
 }

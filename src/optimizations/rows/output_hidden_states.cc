@@ -68,6 +68,7 @@ const Optimization& optimization_output_hidden_states() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false},
   };
   return row;
 }

@@ -51,6 +51,7 @@ const Optimization& optimization_top_k() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false, .sampling = true},
   };
   return row;
 }

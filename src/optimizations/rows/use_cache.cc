@@ -63,6 +63,7 @@ const Optimization& optimization_use_cache() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.load = false},
   };
   return row;
 }

@@ -43,6 +43,7 @@ const Optimization& optimization_use_fast() {
       .arms = Arms,
       .apply = Apply,
       .estimate = Save,
+      .acts_on = {.prefill = false, .decode = false, .tokenize = true},
   };
   return row;
 }
