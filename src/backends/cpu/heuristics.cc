@@ -27,10 +27,6 @@ bool VariantFits(KernelVariant variant, const OpRecord& op, std::string_view att
 
 }  // namespace
 
-bool SplitsGemmByRows(size_t rows, int workers) {
-  return rows >= 128 * static_cast<size_t>(workers);
-}
-
 std::vector<KernelStage> ChooseKernels(std::span<const CpuKernel> kernels, CpuFeatures allowed,
                                        const OpRecord& op, const OpCall& call,
                                        std::string_view attn_implementation) {

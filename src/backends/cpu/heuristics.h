@@ -28,20 +28,16 @@ inline constexpr GemmTuning kGemmTunings[] = {{},
 inline constexpr int kGemmTuningCount = 4;
 // The same for the bf16 GEMMs.
 inline constexpr size_t kBf16GemmActivationBytes = size_t{1} << 20;
-// AMX GEMM: tiles of 32 columns in one round (two panels in L1: the activations are loaded past it)
-// and row tiles of one chunk (its activations in L2). Even.
-inline constexpr size_t kAmxDepthTiles = 18;
-inline constexpr size_t kAmxRowTiles = 16;
+// Blocked GEMMs (kernels/linear_gemm.h): rows of a chunk at most, and tiles of two panels that read
+// a block of activations while it is in L2.
+inline constexpr size_t kGemmChunkRows = 576;
+inline constexpr size_t kGemmSetTiles = 4;
 // Keys of one sequence that one work item of decode attention takes. Fixed, so that results do not
 // depend on the number of threads.
 inline constexpr int64_t kAttentionChunkKeys = 128;
 // Steps of fewer tokens run their small operations on the last worker that arrives at the barrier
 // instead of dividing them.
 inline constexpr int64_t kSerialTokens = 4;
-
-// May workers divide a GEMM by rows? Each then streams all weights, but its activations stay in its
-// own caches from operation to operation.
-bool SplitsGemmByRows(size_t rows, int workers);
 
 // Who runs a node: as RunsOnOneWorker says, or as was timed.
 enum class NodeWorkers : uint8_t { kFixed, kOne, kAll };

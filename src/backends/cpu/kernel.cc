@@ -22,6 +22,9 @@ std::span<const CpuKernel> CpuKernels() {
     AddRotaryKernels(rows);
     AddLookupKernels(rows);
     AddLinearDenseKernels(rows);
+#if defined(__x86_64__)
+    AddLinearQuantizedGemmAvx512Kernels(rows);
+#endif
     // Of rows that need the same of the CPU the first is taken: integer products before others.
     AddLinearQuantizedKernels(rows);
     AddLinearPanel16Kernels(rows);
@@ -29,7 +32,7 @@ std::span<const CpuKernel> CpuKernels() {
     AddAttentionEagerKernels(rows);
 #if defined(__x86_64__)
     AddLinearBf16Panel16Avx512Kernels(rows);
-    AddLinearBf16Panel16AmxKernels(rows);
+    AddLinearGemmAmxKernels(rows);
     AddAttentionBf16Kernels(rows);
 #endif
     return rows;

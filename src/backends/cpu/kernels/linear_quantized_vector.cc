@@ -508,6 +508,7 @@ void AddDotRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_n
   row.group = DotGemv<Format, LinearOp::kGroup>;
   row.gated = DotGemv<Format, LinearOp::kGated>;
   AddLinearRows(table, row);
+  if (gemm_name == nullptr) return;
   row.name = gemm_name;
   row.description = "register tiles, int8 activations, integer sums a group";
   row.variant = KernelVariant::kGemm;
@@ -525,9 +526,13 @@ FATHOM_BASELINE_END();
 FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable& table) {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  // AVX-512 multiplies many rows in linear_quantized_gemm_avx512.cc.
+  constexpr bool kHasGemm = HWY_TARGET == HWY_AVX2;
   // sqrt(64) / 254, sqrt(32) / 254, rounded up.
-  AddDotRows<Int8>(table, "int8_panel16_dot_gemv", "int8_panel16_dot_gemm", 0.0315);
-  AddDotRows<Int4>(table, "int4_panel16_dot_gemv", "int4_panel16_dot_gemm", 0.0223);
+  AddDotRows<Int8>(table, "int8_panel16_dot_gemv", kHasGemm ? "int8_panel16_dot_gemm" : nullptr,
+                   0.0315);
+  AddDotRows<Int4>(table, "int4_panel16_dot_gemv", kHasGemm ? "int4_panel16_dot_gemm" : nullptr,
+                   0.0223);
 #endif
   AddFloatRows<Int8>(table, "int8_panel16_gemv");
   AddFloatRows<Int4>(table, "int4_panel16_gemv");
