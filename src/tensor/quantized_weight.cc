@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "tensor/convert.h"
+#include "tensor/int4_search.h"
 
 namespace fathom {
 namespace {
@@ -16,8 +17,6 @@ constexpr int64_t kRows = 16;  // of a panel
 constexpr int64_t kMaxGroup = 64;
 constexpr std::array<int64_t, 3> kInt8Groups = {64, 32, 16};
 constexpr std::array<int64_t, 2> kInt4Groups = {32, 16};
-// What is left of either end of an int4 group's range.
-constexpr std::array<float, 5> kShrinks = {1.0f, 0.95f, 0.9f, 0.85f, 0.8f};
 constexpr uint16_t kNaN = 0x7FC0;
 
 bool IsInt8(const Weight& weight) { return weight.format == WeightFormat::kInt8Panel16; }
@@ -34,29 +33,6 @@ bool AllFinite(const float* values, int64_t count) {
   float sum = 0;
   for (int64_t i = 0; i < count; ++i) sum += values[i] * 0.0f;
   return sum == 0;
-}
-
-// The integers of one scale and zero; returns the squared error in units of the scale, which
-// neither overflows nor vanishes. Eight partial sums, as vectors have them on every machine: the
-// same choice everywhere.
-float TryInt4(const float* values, int64_t count, float scale, float zero, float* q) {
-  const float inverse = 1.0f / scale;
-  float errors[8] = {};
-  const auto take = [&](int64_t i, int64_t k) {
-    const float wanted = values[i] * inverse + zero;
-    const float rounded = RoundEven(wanted);
-    const float low = rounded < 0.0f ? 0.0f : rounded;
-    q[i] = low > 15.0f ? 15.0f : low;
-    const float error = wanted - q[i];
-    errors[k] += error * error;
-  };
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int64_t k = 0; k < 8; ++k) take(i + k, k);
-  }
-  for (int64_t k = 0; i + k < count; ++k) take(i + k, k);
-  return ((errors[0] + errors[4]) + (errors[2] + errors[6])) +
-         ((errors[1] + errors[5]) + (errors[3] + errors[7]));
 }
 
 // Quantized groups of 16 rows -> their place in a panel.
@@ -137,35 +113,10 @@ void QuantizeInt4Group(const float* values, int64_t count, uint8_t* q, uint16_t*
   *zero = 0;
   *scale = kNaN;
   if (!AllFinite(values, count)) return;
-  *scale = 0;
-  float low = 0, high = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    low = std::min(low, values[i]);
-    high = std::max(high, values[i]);
-  }
-  float best = INFINITY;
-  float widest = 0;  // the scale of the whole range
-  float chosen[kMaxGroup];
-  for (const float low_share : kShrinks) {
-    for (const float high_share : kShrinks) {
-      const float bottom = low * low_share;
-      const uint16_t bits = FloatToBF16(high * high_share / 15.0f - bottom / 15.0f);
-      const float step = BF16ToFloat(bits);
-      if (!(step >= kSmallestScale)) continue;
-      if (widest == 0) widest = step;
-      const float share = step / widest;
-      const float point = std::min(RoundEven(-bottom * (1.0f / step) * 16.0f), 255.0f);
-      float found[kMaxGroup];
-      const float error = TryInt4(values, count, step, point * 0.0625f, found) * share * share;
-      if (!(error < best)) continue;
-      best = error;
-      *scale = bits;
-      *zero = static_cast<uint8_t>(point);
-      std::memcpy(chosen, found, sizeof(chosen));
-    }
-  }
-  if (*scale == 0) return;
-  for (int64_t i = 0; i < count; ++i) q[i] = static_cast<uint8_t>(chosen[i]);
+  const Int4Choice choice = SearchInt4(values, count);
+  *scale = choice.scale;
+  *zero = choice.zero;
+  for (int64_t i = 0; i < count; ++i) q[i] = static_cast<uint8_t>(choice.q[i]);
 }
 
 void PackQuantized(const Weight& weight, DType source_dtype, const void* source,
