@@ -44,6 +44,9 @@ struct EngineOptions {
   int64_t chunk_tokens = 512;  // most tokens of one step; longer prompts go in chunks
   // Bytes the caches of one engine may take; 0: what memory is usable beside the weights allows.
   int64_t cache_bytes = 0;
+  // Most that packed weights kept for the next start may take on the disk, all models together:
+  // "": a tenth of the disk; "20GiB"; "0GB": nothing new is kept. Row weight_cache.
+  std::string weight_cache_limit;
 
   bool load_tokenizer = true;  // false: ids in, ids out
 

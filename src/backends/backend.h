@@ -124,6 +124,11 @@ class Backend {
   virtual Status Upload(WeightStore& store, int index, const WeightRecipe& recipe,
                         const WeightPlan& plan, std::span<const WeightSource> sources,
                         bool in_place) = 0;
+  // Whether a weight that Upload made may lie in a mapped file from then on: Adopt puts `weight`,
+  // equal to what the store holds at `index` or would hold, in its place. Its data outlives the
+  // store.
+  virtual bool AdoptsWeights() const { return false; }
+  virtual void Adopt(WeightStore&, int /*index*/, const Weight& /*weight*/) {}
   virtual Result<std::unique_ptr<CacheStore>> CreateCaches(const Plan& plan) = 0;
   virtual Result<std::unique_ptr<Executable>> Compile(Plan plan,
                                                       std::shared_ptr<const WeightStore> weights,

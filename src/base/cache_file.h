@@ -1,11 +1,15 @@
 // Files that a later run may find again and nobody misses: where they lie and how they are written.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 namespace fathom {
+
+// Weights of fewer bytes are not kept packed: they are packed faster than they are looked for.
+inline constexpr int64_t kSmallestKeptBytes = int64_t{32} << 20;
 
 // $XDG_CACHE_HOME/fathom or ~/.cache/fathom; empty where neither variable is set.
 std::string CacheFolder();

@@ -22,6 +22,22 @@ std::pair<size_t, size_t> WholePages(size_t offset, size_t size) {
   return {begin, end > begin ? end - begin : 0};
 }
 
+FileIdentity IdentityOf(const struct stat& info) {
+  const auto nanoseconds = [](const timespec& time) {
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+  };
+  FileIdentity identity{.device = static_cast<uint64_t>(info.st_dev),
+                        .inode = static_cast<uint64_t>(info.st_ino)};
+#ifdef __APPLE__
+  identity.modified_ns = nanoseconds(info.st_mtimespec);
+  identity.changed_ns = nanoseconds(info.st_ctimespec);
+#else
+  identity.modified_ns = nanoseconds(info.st_mtim);
+  identity.changed_ns = nanoseconds(info.st_ctim);
+#endif
+  return identity;
+}
+
 }  // namespace
 
 MappedFile::~MappedFile() {
@@ -32,6 +48,7 @@ MappedFile::MappedFile(MappedFile&& other) noexcept { *this = std::move(other); 
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(path_, other.path_);
+  std::swap(identity_, other.identity_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   return *this;
@@ -50,6 +67,7 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
     return Status::BadFile(path, "", "is not a regular file");
   }
   file.size_ = static_cast<size_t>(info.st_size);
+  file.identity_ = IdentityOf(info);
   if (file.size_ > 0) {
     void* data = mmap(nullptr, file.size_, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED) {
@@ -71,6 +89,21 @@ void MappedFile::WillNeed(size_t offset, size_t size) const {
 void MappedFile::Drop(size_t offset, size_t size) const {
   const auto [begin, length] = WholePages(offset, size);
   if (length > 0) madvise(data_ + begin, length, MADV_DONTNEED);
+}
+
+void MappedFile::WantHugePages() const {
+#ifdef MADV_HUGEPAGE
+  if (size_ > 0) madvise(data_, size_, MADV_HUGEPAGE);
+#endif
+}
+
+void MappedFile::Populate(size_t offset, size_t size) const {
+#ifdef MADV_POPULATE_READ
+  const auto [begin, length] = WholePages(offset, size);
+  if (length > 0) madvise(data_ + begin, length, MADV_POPULATE_READ);
+#else
+  WillNeed(offset, size);
+#endif
 }
 
 Result<std::string> ReadTextFile(const std::string& path, size_t max_bytes) {

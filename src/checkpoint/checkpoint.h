@@ -34,6 +34,7 @@ class Checkpoint {
   const CheckpointTensor* Find(std::string_view name) const;
 
   int file_count() const { return static_cast<int>(files_.size()); }
+  const MappedFile& file(int index) const { return files_[index]; }
   const std::string& FilePath(const CheckpointTensor& tensor) const {
     return files_[tensor.file_index].path();
   }

@@ -37,6 +37,10 @@ void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
                  "fit runs mapped from disk");
   app.add_option("--max-memory", engine.max_memory,
                  "budget of each device: {\"cpu\": \"8GiB\"} or cpu=8GiB");
+  app.add_option(
+      "--weight-cache-limit", engine.weight_cache_limit,
+      "most that packed weights kept for the next start may take on the disk: 20GiB; 0GB "
+      "keeps nothing new (default: a tenth of the disk)");
   app.add_option("--enable", engine.enabled, "switch an optimization on, by its id");
   app.add_option("--disable", engine.disabled, "switch an optimization off, by its id");
   app.add_option("--require", engine.required,

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <filesystem>
+#include <future>
+#include <system_error>
 
 #include "base/cache_file.h"
 #include "engine/engine_limits.h"
@@ -10,12 +12,15 @@
 #include "engine/offload.h"
 #include "engine/plan_builder.h"
 #include "engine/random_weights.h"
+#include "engine/weight_cache.h"
+#include "engine/weight_cache_folder.h"
 #include "engine/weight_loader.h"
 #include "engine/weight_quantization.h"
 #include "engine/weight_sources.h"
 #include "fathom/machine.h"
 #include "optimizations/model_facts.h"
 #include "optimizations/optimization.h"
+#include "optimizations/placement.h"
 
 namespace fathom {
 
@@ -25,6 +30,9 @@ Status CheckOptions(const EngineOptions& options) {
   FATHOM_TRY(CheckOptionValues(options));
   if (options.context_length < 0) {
     return Status::Usage("--context-length", fmt::format("{} is negative", options.context_length));
+  }
+  if (!options.weight_cache_limit.empty()) {
+    FATHOM_TRY(ParseByteSize(options.weight_cache_limit, "--weight-cache-limit").status());
   }
   return Status::Ok();
 }
@@ -64,18 +72,15 @@ class ModelLoader {
     FATHOM_TRY(ReadConfig(file));
     FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
     FATHOM_TRY(CreateTheBackend());
+    StartTokenizer();
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
-    FATHOM_TRY(ReadTokenizer());
     state_->config.tie_word_embeddings = HeadIsTied(state_->checkpoint, state_->config, notices_);
     FATHOM_ASSIGN(Graph graph, BuildGraph(&state_->checkpoint));
     FATHOM_ASSIGN(located_, LocateWeights(state_->checkpoint, graph, state_->config, notices_));
     FATHOM_TRY(PlanWeights(std::move(graph)));
     FATHOM_TRY(Place());
     FATHOM_TRY(CheckMemory());
-    FATHOM_ASSIGN(state_->weights,
-                  LoadWeights(*state_->backend, state_->checkpoint, *state_->plan.graph,
-                              state_->plan.weights, located_, state_->plan.cache_dtype,
-                              state_->options.IsOn("low_cpu_mem_usage"), notices_));
+    FATHOM_TRY(BringWeights());
     return Finish(begin);
   }
 
@@ -144,7 +149,7 @@ class ModelLoader {
     EngineOptions& options = state_->options;
     FATHOM_ASSIGN(ModelFacts facts, FactsOfGraph(state_->config, graph, checkpoint, options));
     facts.path = state_->path;
-    facts.has_tokenizer_json = state_->tokenizer.has_value();
+    facts.has_tokenizer_json = tokenizer_.valid();
     const EngineOptions asked = options;
     FATHOM_ASSIGN(state_->optimizations, RunOptimizations(machine_, &facts, "cpu", &options));
     if (notices_ == nullptr) return Status::Ok();
@@ -155,10 +160,56 @@ class ModelLoader {
     return Status::Ok();
   }
 
-  Status ReadTokenizer() {
-    if (!state_->options.load_tokenizer || !HasTokenizer(state_->path)) return Status::Ok();
-    FATHOM_ASSIGN(Tokenizer tokenizer, Tokenizer::OpenFolder(state_->path));
+  // The tokenizer's file is read beside everything that comes before weights are packed.
+  void StartTokenizer() {
+    if (!state_->options.load_tokenizer || !HasTokenizer(state_->path)) return;
+    const auto open = [path = state_->path] { return Tokenizer::OpenFolder(path); };
+    try {
+      tokenizer_ = std::async(std::launch::async, open);
+    } catch (const std::system_error&) {
+      tokenizer_ = std::async(std::launch::deferred, open);
+    }
+  }
+
+  Status AwaitTokenizer() {
+    if (!tokenizer_.valid()) return Status::Ok();
+    FATHOM_ASSIGN(Tokenizer tokenizer, tokenizer_.get());
     state_->tokenizer = std::move(tokenizer);
+    return Status::Ok();
+  }
+
+  // From an earlier start's packed file, or from the checkpoint, packed into such a file or into
+  // memory.
+  Status BringWeights() {
+    const EngineOptions& options = state_->options;
+    const WeightLoadInput input{*state_->backend,
+                                state_->checkpoint,
+                                *state_->plan.graph,
+                                state_->plan.weights,
+                                located_,
+                                state_->plan.cache_dtype,
+                                notices_};
+    const bool low_memory = options.IsOn("low_cpu_mem_usage");
+    WeightCacheSettings settings{.threads = options.threads, .dtype = options.dtype};
+    if (low_memory && options.IsOn("weight_cache")) settings.folder = WeightCacheFolderPath();
+    if (!options.weight_cache_limit.empty()) {
+      FATHOM_ASSIGN(settings.limit_bytes,
+                    ParseByteSize(options.weight_cache_limit, "--weight-cache-limit"));
+    }
+    WeightCache cache(input, std::move(settings));
+    std::optional<WeightCache::Loaded> kept = cache.Open();
+    FATHOM_TRY(AwaitTokenizer());
+    if (!kept) {
+      FATHOM_ASSIGN(kept, cache.Make());
+    }
+    if (kept) {
+      state_->weights = std::move(kept->store);
+      state_->packed_weights = std::move(kept->file);
+      return Status::Ok();
+    }
+    WeightLoader loader(input);
+    FATHOM_TRY(low_memory ? loader.LoadOneByOne() : loader.LoadAllThenCopy());
+    state_->weights = loader.TakeStore();
     return Status::Ok();
   }
 
@@ -236,6 +287,7 @@ class ModelLoader {
   std::unique_ptr<Model::State> state_;
   Machine machine_;
   std::vector<LocatedWeight> located_;
+  std::future<Result<Tokenizer>> tokenizer_;
 };
 
 Result<std::shared_ptr<const Model>> Model::Load(const std::string& path,

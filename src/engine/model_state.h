@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/backend.h"
+#include "base/mapped_file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/generation_config.h"
 #include "checkpoint/model_config.h"
@@ -27,6 +28,7 @@ struct Model::State {
   std::optional<Tokenizer> tokenizer;
   std::unique_ptr<Backend> backend;
   Checkpoint checkpoint;  // keeps the mapping of weights that are used in place
+  MappedFile packed_weights;  // of the weight cache; keeps the weights that are used there
   std::vector<OptimizationReport> optimizations;  // in the order of the table
   Plan plan;
   std::shared_ptr<const WeightStore> weights;  // goes before the mapping and the backend

@@ -26,7 +26,10 @@ class EngineArm final : public ArmRunner {
                                                  NoticeSink* notices) {
     const auto start = Clock::now();
     auto arm = std::make_unique<EngineArm>();
-    FATHOM_ASSIGN(arm->model_, Model::Load(model_path, options, notices));
+    // What is tried for a measurement alone is not kept on the user's disk.
+    EngineOptions own = options;
+    own.weight_cache_limit = "0GB";
+    FATHOM_ASSIGN(arm->model_, Model::Load(model_path, own, notices));
     FATHOM_ASSIGN(arm->engine_, Engine::Create(arm->model_, notices));
     arm->load_seconds_ = SecondsSince(start);
     return std::unique_ptr<ArmRunner>(std::move(arm));

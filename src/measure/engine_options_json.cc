@@ -13,8 +13,8 @@ template <typename Options, typename Each>
 void ForEachMember(Options& options, Each each) {
   auto& [backend, isa, threads, dtype, attn_implementation, float32_matmul_precision,
          output_attentions, output_hidden_states, device_map, max_memory, disabled, enabled,
-         required, context_length, max_sequences, chunk_tokens, cache_bytes, load_tokenizer] =
-      options;
+         required, context_length, max_sequences, chunk_tokens, cache_bytes, weight_cache_limit,
+         load_tokenizer] = options;
   each("backend", backend);
   each("isa", isa);
   each("threads", threads);
@@ -32,6 +32,7 @@ void ForEachMember(Options& options, Each each) {
   each("max_sequences", max_sequences);
   each("chunk_tokens", chunk_tokens);
   each("cache_bytes", cache_bytes);
+  each("weight_cache_limit", weight_cache_limit);
   each("load_tokenizer", load_tokenizer);
 }
 

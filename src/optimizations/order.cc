@@ -1,4 +1,4 @@
-// The thirteen rows, by hand: their order is meaning.
+// The thirteen rows and those after them, by hand: their order is meaning.
 #include <algorithm>
 #include <array>
 
@@ -19,9 +19,10 @@ const Optimization& optimization_compile();
 const Optimization& optimization_dtype();
 const Optimization& optimization_device_map();
 const Optimization& optimization_attn_implementation();
+const Optimization& optimization_weight_cache();
 
 std::span<const Optimization* const> AllOptimizations() {
-  static const std::array<const Optimization*, 13> rows = {
+  static const auto rows = std::to_array<const Optimization*>({
       &optimization_low_cpu_mem_usage(),
       &optimization_use_fast(),
       &optimization_inference_mode(),
@@ -35,12 +36,14 @@ std::span<const Optimization* const> AllOptimizations() {
       &optimization_dtype(),
       &optimization_device_map(),
       &optimization_attn_implementation(),
-  };
+      // Further ones, numbered from 14.
+      &optimization_weight_cache(),
+  });
   return rows;
 }
 
 std::span<const Optimization* const> ApplicationOrder() {
-  static const std::array<const Optimization*, 13> rows = {
+  static const auto rows = std::to_array<const Optimization*>({
       // What the weights are: everything after asks for their type and size.
       &optimization_dtype(),
       // Acts on float32 weights alone, so after dtype.
@@ -57,11 +60,12 @@ std::span<const Optimization* const> ApplicationOrder() {
       // Where the layers lie, once it is known how large they are; then how they come in.
       &optimization_device_map(),
       &optimization_low_cpu_mem_usage(),
+      &optimization_weight_cache(),
       // What goes on around the graph; no other row hangs on these.
       &optimization_use_fast(),
       &optimization_use_cache(),
       &optimization_top_k(),
-  };
+  });
   return rows;
 }
 

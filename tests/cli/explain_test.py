@@ -15,7 +15,8 @@ from harness import DEMO, GOLDENS, CliTest
 MINIMAL = GOLDENS / "models/llama-minimal"
 IDS = ["low_cpu_mem_usage", "use_fast", "inference_mode", "float32_matmul_precision", "use_cache",
        "output_attentions", "output_hidden_states", "top_k", "cudnn_benchmark", "compile", "dtype",
-       "device_map", "attn_implementation"]
+       "device_map", "attn_implementation",
+       "weight_cache"]
 ROW_KEYS = ["number", "id", "name", "devices", "state", "value", "reason", "evidence", "remedy",
             "estimate", "measured"]
 VOID = {"meta", "br"}
@@ -114,7 +115,7 @@ class Explain(CliTest):
                                 language).out.decode()
             self.assertIn(f"## {title}\n", text)
             rows = [line for line in text.split("\n") if re.match(r"\| \d+ \|", line)]
-            self.assertEqual(len(rows), 13)
+            self.assertEqual(len(rows), len(IDS))
             for line in rows:
                 self.assertEqual(len(re.findall(r"(?<!\\)\|", line)), 6, line)
             page = Page()

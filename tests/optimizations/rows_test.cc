@@ -109,7 +109,7 @@ Status Fails(const EngineOptions& options, const Machine& machine = Zen4(),
   return reports.status();
 }
 
-TEST(Rows, AreTheThirteenInTheirOrder) {
+TEST(Rows, AreTheThirteenInTheirOrderAndThenTheOthers) {
   const std::vector<std::string_view> ids = {"low_cpu_mem_usage",
                                              "use_fast",
                                              "inference_mode",
@@ -122,7 +122,8 @@ TEST(Rows, AreTheThirteenInTheirOrder) {
                                              "compile",
                                              "dtype",
                                              "device_map",
-                                             "attn_implementation"};
+                                             "attn_implementation",
+                                             "weight_cache"};
   ASSERT_EQ(AllOptimizations().size(), ids.size());
   std::set<const Optimization*> applied(ApplicationOrder().begin(), ApplicationOrder().end());
   for (size_t i = 0; i < ids.size(); ++i) {

@@ -55,6 +55,13 @@ class CpuBackend final : public Backend {
   Status Upload(WeightStore& store, int index, const WeightRecipe& recipe, const WeightPlan& plan,
                 std::span<const WeightSource> sources, bool in_place) override;
 
+  bool AdoptsWeights() const override { return true; }
+  void Adopt(WeightStore& store, int index, const Weight& weight) override {
+    HeldWeight held;
+    held.weight = weight;
+    static_cast<HostWeights&>(store).Set(index, std::move(held));
+  }
+
   Result<std::unique_ptr<CacheStore>> CreateCaches(const Plan& plan) override {
     return HostCaches::Create(plan);
   }
