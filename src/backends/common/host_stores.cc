@@ -8,8 +8,24 @@ namespace fathom {
 
 int64_t HostWeights::size_bytes() const {
   int64_t size = 0;
-  for (const HeldWeight& weight : weights_) size += static_cast<int64_t>(weight.buffer.size());
+  for (const HeldWeight& weight : weights_) {
+    size += static_cast<int64_t>(weight.buffer.size() + weight.room.size());
+  }
   return size;
+}
+
+Result<std::span<std::byte>> HostWeights::Room(size_t size) {
+  const std::lock_guard lock(mutex_);
+  return arena_.Allocate(size);
+}
+
+void HostWeights::Set(int index, HeldWeight weight) {
+  HeldWeight& held = weights_[index];
+  if (!held.room.empty()) {
+    const std::lock_guard lock(mutex_);
+    arena_.Discard(held.room);
+  }
+  held = std::move(weight);
 }
 
 Result<std::unique_ptr<CacheStore>> HostCaches::Create(const Plan& plan) {

@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
+#include <span>
 #include <vector>
 
 #include "backends/backend.h"
 #include "backends/common/weight_import.h"
 #include "base/arena.h"
+#include "base/block_arena.h"
 #include "fathom/status.h"
 
 namespace fathom {
@@ -18,10 +21,14 @@ class HostWeights final : public WeightStore {
 
   const Weight& Get(int index) const override { return weights_[index].weight; }
   int64_t size_bytes() const override;
+  // Memory for one weight, beside that of the others.
+  Result<std::span<std::byte>> Room(size_t size);
   // Different indices may be set from different threads.
-  void Set(int index, HeldWeight weight) { weights_[index] = std::move(weight); }
+  void Set(int index, HeldWeight weight);
 
  private:
+  std::mutex mutex_;  // of the arena
+  BlockArena arena_;
   std::vector<HeldWeight> weights_;
 };
 

@@ -60,7 +60,8 @@ class SourceRows {
 // A weight and, unless it is used in place, the bytes it owns.
 struct HeldWeight {
   Weight weight;
-  AlignedBuffer buffer;  // empty: in place
+  AlignedBuffer buffer;            // empty: in place, or in `room`
+  std::span<std::byte> room = {};  // HostWeights::Room
 };
 
 // One weight in the plan's format, on this thread. kVector: dense F32 [1, length] whatever the

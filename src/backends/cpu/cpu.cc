@@ -20,7 +20,7 @@ namespace fathom {
 namespace {
 
 // Raised where a kernel's speed changes: what was timed before counts no more.
-constexpr int kTuningVersion = 3;
+constexpr int kTuningVersion = 4;
 // Panels that a worker packs at a time.
 constexpr size_t kPackPanels = 4;
 
@@ -73,7 +73,7 @@ class CpuBackend final : public Backend {
   }
 
  private:
-  Result<HeldWeight> Pack(const WeightRecipe& recipe, const WeightPlan& plan,
+  Result<HeldWeight> Pack(HostWeights& store, const WeightRecipe& recipe, const WeightPlan& plan,
                           std::span<const WeightSource> sources);
 
   BackendInfo info_;
@@ -82,13 +82,13 @@ class CpuBackend final : public Backend {
   std::shared_ptr<Tuner> tuner_;  // null: fixed choices
 };
 
-Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan& plan,
-                                    std::span<const WeightSource> sources) {
+Result<HeldWeight> CpuBackend::Pack(HostWeights& store, const WeightRecipe& recipe,
+                                    const WeightPlan& plan, std::span<const WeightSource> sources) {
   FATHOM_ASSIGN(const SourceRows rows, SourceRows::Create(recipe, sources));
   HeldWeight held;
   held.weight = PlanPacked(plan.format, plan.dtype, rows.rows(), rows.cols());
-  FATHOM_ASSIGN(held.buffer, AlignedBuffer::Allocate(static_cast<size_t>(held.weight.size_bytes)));
-  held.weight.data = held.buffer.data();
+  FATHOM_ASSIGN(held.room, store.Room(static_cast<size_t>(held.weight.size_bytes)));
+  held.weight.data = held.room.data();
   int64_t source_stride = 0;
   // Rows that lie as they are packed need no copy between.
   const void* in_place = rows.InPlace(1, &source_stride);
@@ -110,7 +110,7 @@ Result<HeldWeight> CpuBackend::Pack(const WeightRecipe& recipe, const WeightPlan
         source_stride = rows.cols();
         rows.Read(first, count, dtype, copy.data(), rows.cols());
       }
-      PackWeightRows(held.weight, dtype, from, source_stride, first, count, held.buffer.data());
+      PackWeightRows(held.weight, dtype, from, source_stride, first, count, held.room.data());
       if (in_place != nullptr && sources[0].consumed) {
         sources[0].consumed(from, static_cast<size_t>(count * row_bytes));
       }
@@ -124,7 +124,7 @@ Status CpuBackend::Upload(WeightStore& store, int index, const WeightRecipe& rec
                           bool in_place) {
   auto& weights = static_cast<HostWeights&>(store);
   if (recipe.role != WeightRole::kVector && plan.format != WeightFormat::kDense) {
-    FATHOM_ASSIGN(HeldWeight held, Pack(recipe, plan, sources));
+    FATHOM_ASSIGN(HeldWeight held, Pack(weights, recipe, plan, sources));
     weights.Set(index, std::move(held));
     return Status::Ok();
   }
