@@ -44,26 +44,25 @@ struct PanelWriter {
     int8_t q[kMaxGroup] = {};
     uint16_t scale = 0;
     QuantizeInt8Group(values, count, q, &scale);
-    std::byte* to = panel + group * weight.group * kRows + row * 4;
+    const GroupOffsets at = OffsetsOf(weight, group);
+    std::byte* to = panel + at.lines + row * 4;
     for (int64_t c = 0; c < weight.group; c += 4) std::memcpy(to + c * kRows, q + c, 4);
-    WriteScale(row, group, scale);
+    std::memcpy(panel + at.scales + row * 2, &scale, 2);
   }
   void WriteInt4(int64_t row, int64_t group, const float* values, int64_t count) const {
     uint8_t q[kMaxGroup] = {};
     uint16_t scale = 0;
     uint8_t zero = 0;
     QuantizeInt4Group(values, count, q, &scale, &zero);
-    std::byte* to = panel + group * weight.group * (kRows / 2) + row * 4;
+    const GroupOffsets at = OffsetsOf(weight, group);
+    std::byte* to = panel + at.lines + row * 4;
     for (int64_t c = 0; c < weight.group; c += 8) {
       for (int64_t i = 0; i < 4; ++i) {
         to[c / 8 * 64 + i] = static_cast<std::byte>(q[c + i] | q[c + 4 + i] << 4);
       }
     }
-    WriteScale(row, group, scale);
-    panel[ZerosOffset(weight) + group * kRows + row] = static_cast<std::byte>(zero);
-  }
-  void WriteScale(int64_t row, int64_t group, uint16_t scale) const {
-    std::memcpy(panel + ScalesOffset(weight) + (group * kRows + row) * 2, &scale, 2);
+    std::memcpy(panel + at.scales + row * 2, &scale, 2);
+    panel[at.zeros + row] = static_cast<std::byte>(zero);
   }
 };
 
@@ -86,8 +85,8 @@ Weight PlanQuantized(WeightFormat format, int64_t rows, int64_t cols) {
   Weight weight{.format = format, .rows = rows, .cols = cols};
   weight.dtype = int8 ? DType::kI8 : DType::kU8;
   weight.group = QuantizationGroup(format, cols);
-  const int64_t end = ZerosOffset(weight) + (int8 ? 0 : weight.groups() * kRows);
-  weight.stride = (end + 63) / 64 * 64;
+  const int64_t last = std::max<int64_t>(weight.groups() - 1, 0);
+  weight.stride = OffsetsOf(weight, last).lines + LineBytes(format, weight.group);
   weight.size_bytes = weight.panels() * weight.stride;
   return weight;
 }
@@ -147,17 +146,19 @@ void ReadQuantizedRow(const Weight& weight, int64_t row, float* out) {
   const auto* panel = static_cast<const std::byte*>(weight.data) + row / kRows * weight.stride;
   const int64_t r = row % kRows;
   for (int64_t c = 0; c < weight.cols; ++c) {
-    const int64_t scale_index = c / weight.group * kRows + r;
+    const GroupOffsets at = OffsetsOf(weight, c / weight.group);
+    const int64_t k = c % weight.group;
     uint16_t bits = 0;
-    std::memcpy(&bits, panel + ScalesOffset(weight) + scale_index * 2, 2);
+    std::memcpy(&bits, panel + at.scales + r * 2, 2);
     const float scale = BF16ToFloat(bits);
+    const std::byte* lines = panel + at.lines + r * 4 + k % 4;
     if (IsInt8(weight)) {
-      out[c] = scale * static_cast<float>(static_cast<int8_t>(panel[c / 4 * 64 + r * 4 + c % 4]));
+      out[c] = scale * static_cast<float>(static_cast<int8_t>(lines[k / 4 * 64]));
       continue;
     }
-    const auto pair = static_cast<unsigned>(panel[c / 8 * 64 + r * 4 + c % 4]);
-    const unsigned q = c % 8 < 4 ? pair & 15 : pair >> 4;
-    const auto zero = static_cast<unsigned>(panel[ZerosOffset(weight) + scale_index]);
+    const auto pair = static_cast<unsigned>(lines[k / 8 * 64]);
+    const unsigned q = k % 8 < 4 ? pair & 15 : pair >> 4;
+    const auto zero = static_cast<unsigned>(panel[at.zeros + r]);
     out[c] = scale * (static_cast<float>(q) - static_cast<float>(zero) * 0.0625f);
   }
 }

@@ -2,19 +2,20 @@
 // of columns of one row share a scale. Both lie in panels of 16 rows, as kPanel16 does (weight.h).
 //
 //   kInt8Panel16: symmetric. w = scale * q, q in [-127, 127]. 8 + 16 / group bits an element.
-//
-//     panel  | line 0 | line 1 | ... | scales of group 0 | of group 1 | ... | padding to 64 bytes
-//     line j   64 bytes: columns 4j .. 4j+3 of row 0, then those of row 1, ... row 15, int8
-//     scales   32 bytes a group: bf16 of row 0, row 1, ... row 15
-//
 //   kInt4Panel16: asymmetric. w = scale * (q - zero / 16), q in [0, 15], zero in [0, 255]: the zero
 //     point has four bits behind the point. 4 + 24 / group bits an element.
 //
-//     panel  | line 0 | line 1 | ... | scales, group by group | zeros, group by group | padding
-//     line j   64 bytes: byte 4r + i holds row r: column 8j+i in its low four bits, 8j+4+i in the
-//              high ones
-//     scales   as above
-//     zeros    16 bytes a group: uint8 of row 0, row 1, ... row 15
+//     panel  | block 0 | block 1 | ... of 2 (int8) or 4 (int4) groups, the last may have fewer
+//     block  | head: scales, zeros, padding to 64 bytes | lines of its groups, one after the other
+//     scales   32 bytes for each group of the block: bf16 of row 0, row 1, ... row 15
+//     zeros    int4, behind all scales: 16 bytes a group: uint8 of row 0, row 1, ... row 15
+//     line j   64 bytes. int8: columns 4j .. 4j+3 of row 0, then those of row 1, ... row 15.
+//              int4: byte 4r + i holds row r: column 8j+i in its low four bits, 8j+4+i in the high
+//              ones
+//
+//   A head goes before its lines, so that a panel, and a run of panels, is read as one sequential
+//   stream: two more streams a panel for scales and zeros cost a third of the memory's speed
+//   (docs/kernels.md).
 //
 //   So a line of int8, and either half of a line of int4, is an operand of the dot products of four
 //   bytes (vpdpbusd, vpmaddubsw, sdot) and a row of an AMX tile as it lies. A scale multiplies an
@@ -57,13 +58,34 @@ void QuantizeInt8Group(const float* values, int64_t count, int8_t* q, uint16_t* 
 void QuantizeInt4Group(const float* values, int64_t count, uint8_t* q, uint16_t* scale,
                        uint8_t* zero);
 
-// Where in a panel the scales and the zeros begin, in bytes.
-inline int64_t ScalesOffset(const Weight& weight) {
-  const int64_t padded = weight.groups() * weight.group;
-  return weight.format == WeightFormat::kInt8Panel16 ? padded * 16 : padded * 8;
+// Where the parts of group `g` lie in a panel, in bytes.
+struct GroupOffsets {
+  int64_t lines = 0;
+  int64_t scales = 0;
+  int64_t zeros = 0;  // int4
+};
+// Groups of a block but the last.
+inline constexpr int64_t GroupsOfBlock(WeightFormat format) {
+  return format == WeightFormat::kInt8Panel16 ? 2 : 4;
 }
-inline int64_t ZerosOffset(const Weight& weight) {
-  return ScalesOffset(weight) + weight.groups() * 32;
+// Bytes of the head of a block of so many groups.
+inline constexpr int64_t HeadBytes(WeightFormat format, int64_t groups) {
+  return (groups * (format == WeightFormat::kInt8Panel16 ? 32 : 48) + 63) / 64 * 64;
+}
+// Bytes of a group's lines.
+inline constexpr int64_t LineBytes(WeightFormat format, int64_t group) {
+  return group * (format == WeightFormat::kInt8Panel16 ? 16 : 8);
+}
+inline GroupOffsets OffsetsOf(const Weight& weight, int64_t g) {
+  const int64_t most = GroupsOfBlock(weight.format);
+  const int64_t lines = LineBytes(weight.format, weight.group);
+  const int64_t in_block = g % most;
+  const int64_t first = g - in_block;
+  const int64_t groups = weight.groups() - first < most ? weight.groups() - first : most;
+  const int64_t block = first / most * (HeadBytes(weight.format, most) + most * lines);
+  return {.lines = block + HeadBytes(weight.format, groups) + in_block * lines,
+          .scales = block + in_block * 32,
+          .zeros = block + groups * 32 + in_block * 16};
 }
 
 }  // namespace fathom

@@ -102,15 +102,32 @@ TEST(QuantizedWeight, CountsItsBits) {
   EXPECT_EQ(DescribeWeight(PlanQuantized(kFormats[1], 64, 48)), "int4 panel16 group 16");
 }
 
-// The integer of an element by the drawing of the header.
-int IntegerByTheDrawing(const Weight& weight, const std::vector<uint8_t>& bytes, int64_t r,
-                        int64_t c) {
-  const uint8_t* panel = bytes.data() + r / 16 * weight.stride;
-  if (weight.format == WeightFormat::kInt8Panel16) {
-    return static_cast<int8_t>(panel[c / 4 * 64 + r % 16 * 4 + c % 4]);
+// Where an element's integer, scale and zero lie, by the drawing of the header.
+struct Drawn {
+  int q = 0;
+  int scale = 0;
+  int zero = 0;
+};
+Drawn ByTheDrawing(const Weight& weight, const std::vector<uint8_t>& bytes, int64_t r, int64_t c) {
+  const bool int8 = weight.format == WeightFormat::kInt8Panel16;
+  const int64_t most = int8 ? 2 : 4;
+  const uint8_t* at = bytes.data() + r / 16 * weight.stride;
+  int64_t left = weight.groups();
+  int64_t group = c / weight.group;
+  // Past the blocks that go before.
+  for (; group >= most; group -= most, left -= most) {
+    at += (int8 ? 64 : 192) + most * 16 * weight.group * (int8 ? 8 : 4) / 8;
   }
-  const int byte = panel[c / 8 * 64 + r % 16 * 4 + c % 4];
-  return c % 8 < 4 ? byte & 15 : byte >> 4;
+  const int64_t groups = std::min(left, most);
+  const uint8_t* scale = at + group * 32 + r % 16 * 2;
+  Drawn drawn{.scale = scale[0] | scale[1] << 8};
+  if (!int8) drawn.zero = at[groups * 32 + group * 16 + r % 16];
+  const int64_t head = int8 ? 64 : groups == 1 ? 64 : groups == 2 ? 128 : 192;
+  const int64_t k = c % weight.group;
+  const int64_t line = group * weight.group / (int8 ? 4 : 8) + k / (int8 ? 4 : 8);
+  const int byte = at[head + line * 64 + r % 16 * 4 + k % 4];
+  drawn.q = int8 ? static_cast<int8_t>(byte) : k % 8 < 4 ? byte & 15 : byte >> 4;
+  return drawn;
 }
 
 void ExpectDrawn(const Weight& weight, const std::vector<uint8_t>& bytes,
@@ -120,7 +137,6 @@ void ExpectDrawn(const Weight& weight, const std::vector<uint8_t>& bytes,
   for (int64_t r = 0; r < weight.rows; ++r) {
     ReadWeightRow(weight, r, row.data());
     EXPECT_EQ(row[weight.cols], -1000.0f) << "writes past the row";
-    const uint8_t* panel = bytes.data() + r / 16 * weight.stride;
     for (int64_t c = 0; c < weight.cols; ++c) {
       const int64_t g = c / weight.group, first = g * weight.group;
       const int64_t count = std::min(weight.group, weight.cols - first);
@@ -134,12 +150,10 @@ void ExpectDrawn(const Weight& weight, const std::vector<uint8_t>& bytes,
         QuantizeInt4Group(values, count, q4, &scale, &zero);
       }
       const int q = int8 ? q8[c - first] : q4[c - first];
-      const uint8_t* scales = panel + ScalesOffset(weight) + (g * 16 + r % 16) * 2;
-      ASSERT_EQ(IntegerByTheDrawing(weight, bytes, r, c), q) << r << ", " << c;
-      ASSERT_EQ(scales[0] | scales[1] << 8, scale);
-      if (!int8) {
-        ASSERT_EQ(panel[ZerosOffset(weight) + g * 16 + r % 16], zero);
-      }
+      const Drawn drawn = ByTheDrawing(weight, bytes, r, c);
+      ASSERT_EQ(drawn.q, q) << r << ", " << c;
+      ASSERT_EQ(drawn.scale, scale);
+      ASSERT_EQ(drawn.zero, zero);
       // Exact: no rounding is left to the multiplication.
       const double exact = double{BF16ToFloat(scale)} * (q - zero / 16.0);
       ASSERT_EQ(double{row[c]}, exact);

@@ -2,9 +2,9 @@
 // rounded to bf16, pairs of columns broadcast, float32 sums.
 //
 // A line of a panel (16 rows x a pair of columns) is the instruction's operand as it lies. GEMV (M
-// <= 16): several panels streamed side by side, each line multiplied by M broadcast pairs. GEMM:
-// activations packed [block of 12 rows][pair of columns][12], kDepth columns of two panels in L1,
-// 12 x 2 vectors of sums in registers.
+// <= 16): one panel after the other (linear_stream.h), each line multiplied by M broadcast pairs.
+// GEMM: activations packed [block of 12 rows][pair of columns][12], kDepth columns of two panels in
+// L1, 12 x 2 vectors of sums in registers.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -15,6 +15,7 @@
 #include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/linear_call.h"
 #include "backends/cpu/kernels/linear_split.h"
+#include "backends/cpu/kernels/linear_stream.h"
 #include "backends/cpu/kernels/target_region.h"
 
 FATHOM_BEGIN_TARGET(FATHOM_AVX512_BF16_SETS)
@@ -24,11 +25,8 @@ namespace {
 constexpr size_t kGemvRows = 16;
 constexpr size_t kTileRows = 12;
 constexpr size_t kTilePanels = 2;
-constexpr size_t kDepthLines = 256;    // pairs of columns a round of the GEMM: 32 KB of two panels
-constexpr size_t kPrefetchLines = 64;  // 4 KB
-
-// Panels streamed at once for M rows: all sums stay in registers.
-constexpr size_t StreamsFor(size_t rows) { return rows <= 6 ? 4 : rows <= 12 ? 2 : 1; }
+constexpr size_t kDepthLines = 256;  // pairs of columns a round of the GEMM: 32 KB of two panels
+constexpr size_t kPaddedLines = 16;  // a panel is padded to as many
 
 size_t LinesOf(size_t cols) { return (cols + 31) / 32 * 16; }  // with the padding, which is zero
 
@@ -59,38 +57,25 @@ inline __m512bh Broadcast(const uint32_t* pair) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(*pair)));
 }
 
-// sums[m][16 p + r] (+)= sum over lines of x[line][m] . panel[p][line][r], bf16 pairs. next[p]:
-// what is prefetched behind the panel's end; null: nothing is prefetched.
+// sums[m][16 p + r] (+)= sum over lines of x[line][m] . panel[p][line][r], bf16 pairs.
 template <size_t kM, size_t kP>
-void SumPanels(const std::byte* const* panels, const std::byte* const* next, const uint32_t* x,
-               size_t lines, float* sums, size_t sums_stride, bool carry) {
+void SumPanels(const std::byte* const* panels, const uint32_t* x, size_t lines, float* sums,
+               size_t sums_stride, bool carry) {
   __m512 acc[kM][kP];
   for (size_t m = 0; m < kM; ++m) {
     for (size_t p = 0; p < kP; ++p) {
       acc[m][p] = carry ? _mm512_loadu_ps(sums + m * sums_stride + p * 16) : _mm512_setzero_ps();
     }
   }
-  const auto run = [&](size_t begin, size_t end, const std::byte* const* ahead, size_t ahead_line) {
-    for (size_t line = begin; line < end; ++line) {
-      __m512bh w[kP];
-      for (size_t p = 0; p < kP; ++p) {
-        if (ahead != nullptr) {
-          _mm_prefetch(ahead[p] + (ahead_line + line - begin) * 64, _MM_HINT_T1);
-        }
-        w[p] = reinterpret_cast<__m512bh>(_mm512_load_si512(panels[p] + line * 64));
-      }
-      for (size_t m = 0; m < kM; ++m) {
-        const __m512bh pair = Broadcast(x + line * kM + m);
-        for (size_t p = 0; p < kP; ++p) acc[m][p] = _mm512_dpbf16_ps(acc[m][p], w[p], pair);
-      }
+  for (size_t line = 0; line < lines; ++line) {
+    __m512bh w[kP];
+    for (size_t p = 0; p < kP; ++p) {
+      w[p] = reinterpret_cast<__m512bh>(_mm512_load_si512(panels[p] + line * 64));
     }
-  };
-  if (next == nullptr) {
-    run(0, lines, nullptr, 0);
-  } else {
-    const size_t turn = lines > kPrefetchLines ? lines - kPrefetchLines : 0;
-    run(0, turn, panels, kPrefetchLines);
-    run(turn, lines, next, 0);
+    for (size_t m = 0; m < kM; ++m) {
+      const __m512bh pair = Broadcast(x + line * kM + m);
+      for (size_t p = 0; p < kP; ++p) acc[m][p] = _mm512_dpbf16_ps(acc[m][p], w[p], pair);
+    }
   }
   for (size_t m = 0; m < kM; ++m) {
     for (size_t p = 0; p < kP; ++p) _mm512_storeu_ps(sums + m * sums_stride + p * 16, acc[m][p]);
@@ -100,56 +85,68 @@ void SumPanels(const std::byte* const* panels, const std::byte* const* next, con
 // --- GEMV
 // -----------------------------------------------------------------------------------------
 
+// sums[m][r] = sum over lines of x[line][m] . panel[line][r].
 template <size_t kM>
-void StreamTiles(const LinearJob& job, const uint32_t* x, Range units) {
-  constexpr size_t kP = StreamsFor(kM);
-  const size_t step = job.gated ? std::max<size_t>(1, kP / 2) : kP;
-  alignas(64) float sums[kM * kMaxTilePanels * kPanelRows];
-  const size_t lines = LinesOf(job.cols);
-  const std::byte* panels[kMaxTilePanels];
-  const std::byte* next[kMaxTilePanels];
-  LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
-  for (size_t unit = units.begin; unit < units.end; unit += step) {
-    const size_t following = std::min(unit + step, units.end);
-    const LinearTile after =
-        following == units.end
-            ? tile
-            : MakeLinearTile(job, following, std::min(step, units.end - following));
-    for (size_t p = 0; p < tile.panel_count; ++p) {
-      panels[p] = tile.panels[p].data;
-      next[p] = after.panels[std::min(p, after.panel_count - 1)].data;
-    }
-    const size_t stride = tile.panel_count * kPanelRows;
-    if (tile.panel_count == kP) {
-      SumPanels<kM, kP>(panels, next, x, lines, sums, stride, false);
-    } else {
-      for (size_t p = 0; p < tile.panel_count; ++p) {
-        SumPanels<kM, 1>(panels + p, next + p, x, lines, sums + p * kPanelRows, stride, false);
+void StreamPanel(const LinearPanel& panel, const PanelStream& stream, const uint32_t* x,
+                 size_t lines, float* sums, size_t sums_stride) {
+  // A few rows alone would wait for their own sums in each line.
+  constexpr size_t kChains = kM == 1 ? 4 : kM <= 3 ? 2 : 1;
+  __m512 acc[kM][kChains];
+  for (size_t m = 0; m < kM; ++m) {
+    for (size_t c = 0; c < kChains; ++c) acc[m][c] = _mm512_setzero_ps();
+  }
+  const std::byte* end = panel.data + lines * 64;
+  for (const std::byte* at = panel.data; at < end; at += kPaddedLines * 64) {
+    const std::byte* ahead = stream.Ahead(at);
+    for (size_t i = 0; i < kPaddedLines; ++i) {
+      _mm_prefetch(ahead + i * 64, _MM_HINT_T1);
+      const auto w = reinterpret_cast<__m512bh>(_mm512_load_si512(at + i * 64));
+      for (size_t m = 0; m < kM; ++m) {
+        __m512& sum = acc[m][i % kChains];
+        sum = _mm512_dpbf16_ps(sum, w, Broadcast(x + i * kM + m));
       }
     }
-    N_AVX3::StoreLinearTile(tile, sums, stride, 0, kM);
-    tile = after;
+    x += kPaddedLines * kM;
+  }
+  for (size_t m = 0; m < kM; ++m) {
+    for (size_t c = kChains / 2; c > 0; c /= 2) {
+      for (size_t i = 0; i < c; ++i) acc[m][i] = _mm512_add_ps(acc[m][i], acc[m][i + c]);
+    }
+    _mm512_storeu_ps(sums + m * sums_stride, acc[m][0]);
   }
 }
 
-template <size_t kM>
-void StreamRows(const LinearJob& job, const uint32_t* x, Range units) {
+using PanelSum = void (*)(const LinearPanel& panel, const PanelStream& stream, const uint32_t* x,
+                          size_t lines, float* sums, size_t sums_stride);
+
+// StreamPanel for so many rows.
+template <size_t kM = kGemvRows>
+PanelSum PanelSumOf(size_t rows) {
   if constexpr (kM > 1) {
-    if (job.rows < kM) return StreamRows<kM - 1>(job, x, units);
+    if (rows < kM) return PanelSumOf<kM - 1>(rows);
   }
-  StreamTiles<kM>(job, x, units);
+  return StreamPanel<kM>;
 }
 
 template <LinearOp kOp>
 void Gemv(const OpCall& call, const Worker& worker) {
   const LinearJob job = MakeLinearJob(kOp, call);
-  const Range units = Split(job.units, worker);
-  if (units.empty() || job.rows == 0) return;
+  if (job.rows == 0) return;
   // Each worker converts for itself: cheaper than a barrier.
   uint32_t* x = reinterpret_cast<uint32_t*>(call.scratch) +
                 static_cast<size_t>(worker.index) * kGemvRows * LinesOf(job.cols);
   PackRows(job.x, job.rows, job.cols, x);
-  StreamRows<kGemvRows>(job, x, units);
+  const size_t lines = LinesOf(job.cols);
+  const PanelSum sum_panel = PanelSumOf(job.rows);
+  alignas(64) float sums[kGemvRows * 2 * kPanelRows];
+  StreamUnits(
+      job, Split(job.units, worker), kStreamAheads[call.tuning], sums,
+      [&](const LinearPanel& panel, const PanelStream& stream, float* to, size_t stride) {
+        sum_panel(panel, stream, x, lines, to, stride);
+      },
+      [&](const LinearTile& tile, const float* from, size_t stride) {
+        N_AVX3::StoreLinearTile(tile, from, stride, 0, job.rows);
+      });
 }
 
 size_t GemvScratch(const OpCall& call, int workers) {
@@ -175,9 +172,9 @@ void SumRows(size_t rows, size_t panel_count, const std::byte* const* panels, co
     }
   }
   if (panel_count == kTilePanels) {
-    SumPanels<kM, kTilePanels>(panels, nullptr, x, lines, sums, stride, carry);
+    SumPanels<kM, kTilePanels>(panels, x, lines, sums, stride, carry);
   } else {
-    SumPanels<kM, 1>(panels, nullptr, x, lines, sums, stride, carry);
+    SumPanels<kM, 1>(panels, x, lines, sums, stride, carry);
   }
 }
 
@@ -247,12 +244,14 @@ void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table) {
                 .max_rows = kGemvRows,
                 .scratch_bytes = GemvScratch,
                 .compute_epsilon = 0x1p-7,
+                .tunings = kStreamTunings,
                 .linear = Gemv<LinearOp::kLinear>,
                 .group = Gemv<LinearOp::kGroup>,
                 .gated = Gemv<LinearOp::kGated>};
   AddLinearRows(table, row);
   AddSplitRows<GemvScratch, Gemv<LinearOp::kLinear>, Gemv<LinearOp::kGroup>,
                Gemv<LinearOp::kGated>>(table, row, "bf16x3_panel16_dot_gemv");
+  row.tunings = 1;
   row.name = "bf16_panel16_dot_gemm";
   row.description = "register tiles of vdpbf16ps";
   row.variant = KernelVariant::kGemm;

@@ -84,6 +84,9 @@ struct LinearRow {
 };
 void AddLinearRows(CpuKernelTable& table, const LinearRow& row);
 
+// The rows of linear_quantized_gemv_vector.cc, which AddLinearQuantizedKernels brings along.
+void AddLinearQuantizedGemvKernels(CpuKernelTable& table);
+
 // y of a tile from its sums: + bias, gated: activation(gate) * up. sums [rows, sums_stride], panel
 // p at column 16 p; the tile's output rows begin at first_row. One a target of Highway.
 #if defined(__x86_64__)

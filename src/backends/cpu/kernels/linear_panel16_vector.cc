@@ -2,8 +2,8 @@
 // float32, for every target of Highway; the GEMM also over int8 and int4 weights.
 //
 // GEMV (M <= 4): each line of a panel is loaded once, widened in registers and multiplied by M
-// broadcast activations; several panels are streamed side by side, the lines ahead prefetched to
-// L2.
+// broadcast activations; one panel after the other (linear_stream.h), or, as a setting for one row,
+// several side by side, the lines ahead prefetched to L2.
 //
 // GEMM: A = activations packed [block of kTileRows][K][kTileRows]; for each tile of panels and each
 // kDepth columns: the panels' part as float32 (16-bit types are unpacked once, then serve all rows)
@@ -15,6 +15,7 @@
 #include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernels/linear_call.h"
 #include "backends/cpu/kernels/linear_split.h"
+#include "backends/cpu/kernels/linear_stream.h"
 #include "backends/cpu/kernels/vector_config.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -147,6 +148,63 @@ size_t PackedFloats(size_t rows, size_t cols) { return rows * (cols + cols % 2);
 // --- GEMV
 // -----------------------------------------------------------------------------------------
 
+// sums[m][r] = sum over lines of x[col][m] * panel[r, col]. x [cols, kM].
+template <class Element, size_t kM>
+void StreamPanel(const LinearPanel& panel, const PanelStream& stream, const float* x, size_t lines,
+                 float* sums, size_t sums_stride) {
+  const F32 d;
+  constexpr size_t kChunk = 16;  // lines between two looks at what is ahead
+  // Of one row the columns of a line go to sums of their own, that it need not wait for itself.
+  constexpr size_t kChains = kM == 1 && ColsPerLine<Element>() == 2 ? 2 : 1;
+  VF acc[kM][kChains][kVecs];
+  for (size_t m = 0; m < kM; ++m) {
+    for (size_t v = 0; v < kChains * kVecs; ++v) acc[m][v / kVecs][v % kVecs] = hn::Zero(d);
+  }
+  const auto add_line = [&](const std::byte* line) HWY_ATTR {
+    VF even[kVecs], odd[kVecs];
+    for (size_t v = 0; v < kVecs; ++v) LoadLine<Element>(line, v, &even[v], &odd[v]);
+    for (size_t m = 0; m < kM; ++m) {
+      const VF x_even = Splat(x[m]);
+      for (size_t v = 0; v < kVecs; ++v) acc[m][0][v] = hn::MulAdd(x_even, even[v], acc[m][0][v]);
+      if constexpr (ColsPerLine<Element>() == 2) {
+        const VF x_odd = Splat(x[kM + m]);
+        VF* sum = acc[m][kChains - 1];
+        for (size_t v = 0; v < kVecs; ++v) sum[v] = hn::MulAdd(x_odd, odd[v], sum[v]);
+      }
+    }
+    x += ColsPerLine<Element>() * kM;
+  };
+  const std::byte* at = panel.data;
+  const std::byte* end = at + lines * 64;
+  for (; end - at >= static_cast<ptrdiff_t>(kChunk * 64); at += kChunk * 64) {
+    const std::byte* ahead = stream.Ahead(at);
+    for (size_t i = 0; i < kChunk; ++i) {
+      __builtin_prefetch(ahead + i * 64, 0, 2);
+      add_line(at + i * 64);
+    }
+  }
+  for (; at < end; at += 64) add_line(at);
+  for (size_t m = 0; m < kM; ++m) {
+    for (size_t v = 0; v < kVecs; ++v) {
+      VF sum = acc[m][0][v];
+      if (kChains == 2) sum = hn::Add(sum, acc[m][kChains - 1][v]);
+      hn::StoreU(sum, d, sums + m * sums_stride + v * kLanes);
+    }
+  }
+}
+
+template <class Element, size_t kM>
+void StreamRows(const LinearJob& job, const float* x, Range units, int tuning) {
+  HWY_ALIGN float sums[kM * 2 * kPanelRows];
+  const size_t lines = LinesOf<Element>(job.cols);
+  StreamUnits(
+      job, units, kStreamAheads[tuning], sums,
+      [&](const LinearPanel& panel, const PanelStream& stream, float* to, size_t stride)
+          HWY_ATTR { StreamPanel<Element, kM>(panel, stream, x, lines, to, stride); },
+      [&](const LinearTile& tile, const float* from, size_t stride)
+          HWY_ATTR { StoreLinearTile(tile, from, stride, 0, kM); });
+}
+
 template <class Element, size_t kM, size_t kP>
 void StreamTiles(const LinearJob& job, const float* x, Range units) {
   const size_t step = job.gated ? std::max<size_t>(1, kP / 2) : kP;
@@ -180,8 +238,7 @@ void StreamTiles(const LinearJob& job, const float* x, Range units) {
 template <class Element, LinearOp kOp>
 void Gemv(const OpCall& call, const Worker& worker) {
   const LinearJob job = MakeLinearJob(kOp, call);
-  const Range units = Split(job.units, worker);
-  if (units.empty() || job.rows == 0) return;
+  if (job.rows == 0) return;
   const float* x = job.x;
   if (job.rows > 1 || job.cols % 2 != 0) {  // each worker for itself: cheaper than a barrier
     float* packed = reinterpret_cast<float*>(call.scratch) +
@@ -189,18 +246,28 @@ void Gemv(const OpCall& call, const Worker& worker) {
     PackRows(job, 0, job.rows, packed);
     x = packed;
   }
-  if (job.rows == 1 && call.tuning == 1) {  // fewer panels at once: fewer streams to prefetch
-    return StreamTiles<Element, 1, StreamsFor(1) / 2>(job, x, units);
+  const Range units = Split(job.units, worker);
+  if (call.tuning == kStreamTunings) {  // panels side by side
+    switch (job.rows) {
+      case 1:
+        return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
+      case 2:
+        return StreamTiles<Element, 2, StreamsFor(2)>(job, x, units);
+      case 3:
+        return StreamTiles<Element, 3, StreamsFor(3)>(job, x, units);
+      case 4:
+        return StreamTiles<Element, 4, StreamsFor(4)>(job, x, units);
+    }
   }
   switch (job.rows) {
     case 1:
-      return StreamTiles<Element, 1, StreamsFor(1)>(job, x, units);
+      return StreamRows<Element, 1>(job, x, units, call.tuning);
     case 2:
-      return StreamTiles<Element, 2, StreamsFor(2)>(job, x, units);
+      return StreamRows<Element, 2>(job, x, units, call.tuning);
     case 3:
-      return StreamTiles<Element, 3, StreamsFor(3)>(job, x, units);
+      return StreamRows<Element, 3>(job, x, units, call.tuning);
     case 4:
-      return StreamTiles<Element, 4, StreamsFor(4)>(job, x, units);
+      return StreamRows<Element, 4>(job, x, units, call.tuning);
   }
 }
 
@@ -340,7 +407,7 @@ void AddElementRows(CpuKernelTable& table, const char* gemv_name, const char* ge
   row.variant = KernelVariant::kGemv;
   row.max_rows = kGemvRows;
   row.scratch_bytes = GemvScratch;
-  row.tunings = 2;
+  row.tunings = kStreamTunings + 1;
   row.linear = Gemv<Element, LinearOp::kLinear>;
   row.group = Gemv<Element, LinearOp::kGroup>;
   row.gated = Gemv<Element, LinearOp::kGated>;

@@ -39,22 +39,23 @@ inline __m512i JoinBytes(__m512i even, __m512i odd) {
 
 // The groups of a panel that a block holds.
 struct BlockGroups {
-  const std::byte* lines;   // of the first
-  const std::byte* scales;  // 32 bytes a group
-  const std::byte* zeros;   // int4: 16 bytes a group
+  const LinearPanel& panel;
   size_t group = 0;
   size_t count = 0;
+  size_t first = 0;
 
-  BlockGroups(const LinearPanel& panel, size_t first, size_t cols, size_t line_cols)
-      : group(static_cast<size_t>(panel.weight->group)), count((cols + group - 1) / group) {
-    const size_t at = first / group;
-    lines = panel.data + first / line_cols * kLineBytes;
-    scales = panel.data + ScalesOffset(*panel.weight) + at * 32;
-    zeros = panel.data + ZerosOffset(*panel.weight) + at * 16;
+  BlockGroups(const LinearPanel& of, size_t first_col, size_t cols)
+      : panel(of),
+        group(static_cast<size_t>(of.weight->group)),
+        count((cols + group - 1) / group),
+        first(first_col / group) {}
+  GroupOffsets At(size_t g) const {
+    return OffsetsOf(*panel.weight, static_cast<int64_t>(first + g));
   }
-  __m512 Scale(size_t g) const { return LoadBF16(scales + g * 32); }
+  const std::byte* Lines(size_t g) const { return panel.data + At(g).lines; }
+  __m512 Scale(size_t g) const { return LoadBF16(panel.data + At(g).scales); }
   __m512 Zero(size_t g) const {  // in sixteenths
-    const auto* from = reinterpret_cast<const __m128i*>(zeros + g * 16);
+    const auto* from = reinterpret_cast<const __m128i*>(panel.data + At(g).zeros);
     return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(from)));
   }
 };
@@ -77,12 +78,12 @@ void UnpackInt8(const BlockGroups& groups, PanelBytes bytes, const PanelBlock& o
   const __m512 inverse = InverseOf(scale);
   const __m512i offset = _mm512_set1_epi16(Offset(bytes));
   const __m512i high = _mm512_set1_epi16(static_cast<int16_t>(0xFF00));
-  const std::byte* from = groups.lines;
   std::byte* to = out.lines();
   for (size_t g = 0; g < groups.count; ++g) {
     const __m512 ratio = _mm512_mul_ps(groups.Scale(g), inverse);
     const __m512i fixed = _mm512_cvtps_epi32(_mm512_mul_ps(ratio, _mm512_set1_ps(32768.0f)));
     const __m512i factor = Twice(_mm512_min_epi32(fixed, _mm512_set1_epi32(32767)));
+    const std::byte* from = groups.Lines(g);
     for (size_t c = 0; c < groups.group; c += 4, from += kLineBytes, to += kLineBytes) {
       const __m512i q = _mm512_loadu_si512(from);
       const __m512i even = _mm512_mulhrs_epi16(_mm512_slli_epi16(q, 8), factor);
@@ -108,7 +109,6 @@ void UnpackInt4(const BlockGroups& groups, PanelBytes bytes, const PanelBlock& o
   _mm512_store_ps(out.scales(), scale);
   const __m512 inverse = InverseOf(scale);
   const __m512i low = _mm512_set1_epi8(15), bottom = _mm512_set1_epi16(0xFF);
-  const std::byte* from = groups.lines;
   std::byte* to = out.lines();
   for (size_t g = 0; g < groups.count; ++g) {
     const __m512 ratio = _mm512_mul_ps(groups.Scale(g), inverse);
@@ -120,6 +120,7 @@ void UnpackInt4(const BlockGroups& groups, PanelBytes bytes, const PanelBlock& o
     const auto scaled = [&](__m512i q) {
       return _mm512_add_epi16(_mm512_mullo_epi16(q, factor), start);
     };
+    const std::byte* from = groups.Lines(g);
     for (size_t c = 0; c < groups.group; c += 8, from += kLineBytes, to += 2 * kLineBytes) {
       const __m512i both = _mm512_loadu_si512(from);
       const __m512i q0 = _mm512_and_si512(both, low);
@@ -168,13 +169,13 @@ QuantizedBlock QuantizeBlock(const float* x, size_t cols, size_t width, size_t s
 template <>
 void UnpackBlock<Int8Block>(const LinearPanel& panel, size_t first, size_t cols, PanelBytes bytes,
                             const PanelBlock& out) {
-  UnpackInt8(BlockGroups(panel, first, cols, 4), bytes, out);
+  UnpackInt8(BlockGroups(panel, first, cols), bytes, out);
 }
 
 template <>
 void UnpackBlock<Int4Block>(const LinearPanel& panel, size_t first, size_t cols, PanelBytes bytes,
                             const PanelBlock& out) {
-  UnpackInt4(BlockGroups(panel, first, cols, 8), bytes, out);
+  UnpackInt4(BlockGroups(panel, first, cols), bytes, out);
 }
 
 }  // namespace fathom

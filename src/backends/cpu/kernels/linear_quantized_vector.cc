@@ -7,10 +7,7 @@
 //   registers (GEMV, M <= 4, here) or unpacked once a panel (GEMM, linear_panel16_vector.cc). Exact
 //   but for the order of the sums. Every target has them.
 //
-//   int8_panel16_dot_gemv, _dot_gemm: integer products. Activations are rounded to int8 by the
-//   weights' own groups of columns, scale = max |x| / 127: a relative error of at most
-//   sqrt(group) / 254 of ||row|| * ||x||. The sums of a group are exact integers. AVX2 by
-//   vpmaddubsw, AVX-512 by vpdpbusd.
+//   int8_panel16_dot_gemm: integer products, as linear_quantized_gemv_vector.cc says, of many rows.
 //     group  ...  | for each panel of the tile: lines -> 16 integer sums a row of x
 //                 | sums += (integers - zero * sum of x) * weight scale * activation scale
 #include <algorithm>
@@ -38,19 +35,6 @@ namespace {
 constexpr size_t kVecs = kPanelVecs;
 constexpr size_t kGemvRows = 4;
 
-struct GroupShape {
-  size_t group = 0;
-  size_t groups = 0;
-  size_t padded_cols() const { return group * groups; }
-};
-template <class Format>
-GroupShape ShapeOf(size_t cols) {
-  GroupShape shape;
-  shape.group = static_cast<size_t>(QuantizationGroup(Format::kFormat, static_cast<int64_t>(cols)));
-  shape.groups = (cols + shape.group - 1) / shape.group;
-  return shape;
-}
-
 // --- float32 products
 // ------------------------------------------------------------------------------
 
@@ -69,8 +53,8 @@ void SumFloats(const LinearPanel& panel, const float* x, const GroupShape& shape
       VF zero = hn::Zero(d);
       if constexpr (Format::kHasZero) zero = hn::Mul(parts.Zeros(g, v), Splat(0.0625f));
       const size_t first = g * shape.group;
-      for (size_t k = first; k < first + shape.group; k += Format::kLineCols) {
-        const std::byte* line = parts.lines + k / Format::kLineCols * 64;
+      const std::byte* line = parts.Lines(g);
+      for (size_t k = first; k < first + shape.group; k += Format::kLineCols, line += 64) {
         ForEachColumn<Format>(line, v, [&](size_t i, VF q) HWY_ATTR {
           if constexpr (Format::kHasZero) q = hn::Sub(q, zero);
           for (size_t m = 0; m < kM; ++m) {
@@ -148,15 +132,10 @@ FATHOM_BASELINE_END();
 // ------------------------------------------------------------------------------
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
 
-constexpr size_t kDotGemvRows = 16;
-constexpr size_t kDotStreams = 4;  // panels side by side
-constexpr bool kDotPrefetch = true;
 #if HWY_TARGET == HWY_AVX2
 constexpr size_t kDotTileRows = 4;
-constexpr bool kNeedsMagnitudes = true;  // int8: see AddProducts
 #else
 constexpr size_t kDotTileRows = 12;
-constexpr bool kNeedsMagnitudes = false;
 #endif
 // Activations of this many bytes stay in L2 while the weights pass by.
 constexpr size_t kDotActivationBytes = size_t{256} << 10;
@@ -195,46 +174,22 @@ class IntegerRows {
         std::memcpy(last, values, (cols - first) * sizeof(float));
         values = last;
       }
-      QuantizeGroup(values, g, row);
+      QuantizeOne(values, g, row);
     }
   }
 
  private:
-  static size_t RoundUp64(size_t bytes) { return (bytes + 63) / 64 * 64; }
   std::byte* Row(size_t row) const { return data_ + row * RowBytes(shape_); }
 
-  void QuantizeGroup(const float* values, size_t g, size_t row) const {
-    const I32 di;
-    const F32 d;
-    // As integers, magnitudes order like floats, NaN above all: a NaN reaches the scale.
-    VI most = hn::Zero(di);
-    const VI mask = hn::Set(di, 0x7FFFFFFF);
-    for (size_t i = 0; i < shape_.group; i += kLanes) {
-      most = hn::Max(most, hn::And(hn::BitCast(di, hn::LoadU(d, values + i)), mask));
-    }
-    const int32_t bits = hn::GetLane(hn::MaxOfLanes(di, most));
-    float largest = 0;
-    std::memcpy(&largest, &bits, sizeof(largest));
-    const bool usable = largest >= kSmallestScale && std::isfinite(largest);
-    const VF inverse = Splat(usable ? 127.0f / largest : 0.0f);
-    VI sum = hn::Zero(di);
-    int8_t* q = Q(row) + g * shape_.group;
-    int8_t* magnitudes = Magnitudes(row) + g * shape_.group;
-    for (size_t i = 0; i < shape_.group; i += kLanes) {
-      const VI rounded = hn::NearestInt(hn::Mul(hn::LoadU(d, values + i), inverse));
-      sum = hn::Add(sum, rounded);
-      hn::StoreU(hn::DemoteTo(I8Quarter(), rounded), I8Quarter(), q + i);
-      if (kNeedsMagnitudes) {
-        hn::StoreU(hn::DemoteTo(I8Quarter(), hn::Abs(rounded)), I8Quarter(), magnitudes + i);
-      }
-    }
-    const bool tiny = largest < kSmallestScale;
-    Scales(row)[g] = tiny ? 0.0f : usable ? largest / 127.0f : largest;
-    const int32_t total = hn::GetLane(hn::SumOfLanes(di, sum));
+  void QuantizeOne(const float* values, size_t g, size_t row) const {
+    const size_t at = g * shape_.group;
+    const auto done =
+        QuantizeGroup<Format>(values, shape_.group, Q(row) + at, Magnitudes(row) + at);
+    Scales(row)[g] = done.scale;
     if constexpr (Format::kHasZero) {
-      Corrections<float>(row)[g] = static_cast<float>(total) * 0.0625f;
+      Corrections<float>(row)[g] = static_cast<float>(done.sum) * 0.0625f;
     } else {
-      Corrections<int32_t>(row)[g] = -128 * total;
+      Corrections<int32_t>(row)[g] = -128 * done.sum;
     }
   }
 
@@ -352,36 +307,19 @@ HWY_INLINE void SumGroup(const std::byte* lines, const TileRows<kM>& x, size_t g
 #endif
 }
 
-// A panel, and what is prefetched behind its end; null: nothing is prefetched.
-struct Stream {
-  PanelParts parts;
-  const std::byte* next = nullptr;
-};
-constexpr size_t kAhead = 4096;
-
-// sums [kM, panels * 16] = rows of x times the tile's panels, group by group, so that several
-// panels stream side by side.
+// sums [kM, panels * 16] = rows of x times the tile's panels, group by group.
 template <class Format, size_t kM, size_t kGroup>
-void SumTile(size_t panel_count, const Stream* streams, const TileRows<kM>& x,
+void SumTile(size_t panel_count, const PanelParts* panels, const TileRows<kM>& x,
              const GroupShape& shape, float* sums) {
   const F32 d;
   const size_t group = kGroup != 0 ? kGroup : shape.group;
   const size_t stride = panel_count * kPanelRows;
-  const size_t group_bytes = group * 64 / Format::kLineCols;
-  const size_t all_bytes = shape.groups * group_bytes;
   std::memset(sums, 0, kM * stride * sizeof(float));
   for (size_t g = 0; g < shape.groups; ++g) {
     for (size_t p = 0; p < panel_count; ++p) {
-      const PanelParts& parts = streams[p].parts;
-      const size_t at = g * group_bytes;
-      if (streams[p].next != nullptr) {
-        const size_t ahead = at + kAhead;
-        const std::byte* from =
-            ahead < all_bytes ? parts.lines + ahead : streams[p].next + (ahead - all_bytes);
-        for (size_t i = 0; i < group_bytes; i += 64) __builtin_prefetch(from + i, 0, 2);
-      }
+      const PanelParts& parts = panels[p];
       VI acc[kM][kVecs];
-      SumGroup<Format, kM>(parts.lines + at, x, g, group, acc);
+      SumGroup<Format, kM>(parts.Lines(g), x, g, group, acc);
       for (size_t v = 0; v < kVecs; ++v) {
         const VF scale = parts.Scales(g, v);
         VF zero = hn::Zero(d);
@@ -401,68 +339,34 @@ void SumTile(size_t panel_count, const Stream* streams, const TileRows<kM>& x,
 }
 
 template <class Format, size_t kM>
-void SumTileRows(size_t panel_count, const Stream* streams, const IntegerRows<Format>& x,
+void SumTileRows(size_t panel_count, const PanelParts* panels, const IntegerRows<Format>& x,
                  size_t row, size_t rows, float* sums) {
   if constexpr (kM > 1) {
-    if (rows < kM) return SumTileRows<Format, kM - 1>(panel_count, streams, x, row, rows, sums);
+    if (rows < kM) return SumTileRows<Format, kM - 1>(panel_count, panels, x, row, rows, sums);
   }
   const TileRows<kM> tile_rows(x, row);
   if (x.shape().group == Format::kGroup) {
-    SumTile<Format, kM, Format::kGroup>(panel_count, streams, tile_rows, x.shape(), sums);
+    SumTile<Format, kM, Format::kGroup>(panel_count, panels, tile_rows, x.shape(), sums);
   } else {
-    SumTile<Format, kM, 0>(panel_count, streams, tile_rows, x.shape(), sums);
+    SumTile<Format, kM, 0>(panel_count, panels, tile_rows, x.shape(), sums);
   }
 }
 
-// y of rows [first, first + rows) in the units, `step` of them a tile. `stream`: the weights come
-// from memory.
+// y of rows [first, first + rows) in the units.
 template <class Format>
 void DotUnits(const LinearJob& job, const IntegerRows<Format>& x, size_t first, size_t rows,
-              Range units, size_t step, bool stream) {
-  HWY_ALIGN float sums[kDotTileRows * kMaxTilePanels * kPanelRows];
-  LinearTile tile = MakeLinearTile(job, units.begin, std::min(step, units.size()));
-  for (size_t unit = units.begin; unit < units.end; unit += step) {
-    const size_t following = std::min(unit + step, units.end);
-    const LinearTile after =
-        following == units.end
-            ? tile
-            : MakeLinearTile(job, following, std::min(step, units.end - following));
-    const auto stream_of = [&](size_t p) {
-      const LinearPanel& next = after.panels[std::min(p, after.panel_count - 1)];
-      return Stream{PanelParts(tile.panels[std::min(p, tile.panel_count - 1)]),
-                    stream ? next.data : nullptr};
-    };
-    Stream streams[kMaxTilePanels] = {stream_of(0), stream_of(1), stream_of(2), stream_of(3)};
+              Range units) {
+  HWY_ALIGN float sums[kDotTileRows * 2 * kPanelRows];
+  for (size_t unit = units.begin; unit < units.end; ++unit) {
+    const LinearTile tile = MakeLinearTile(job, unit, 1);
+    const PanelParts panels[2] = {PanelParts(tile.panels[0]), PanelParts(tile.panels[1])};
     const size_t stride = tile.panel_count * kPanelRows;
     for (size_t m = 0; m < rows; m += kDotTileRows) {
       const size_t now = std::min(kDotTileRows, rows - m);
-      SumTileRows<Format, kDotTileRows>(tile.panel_count, streams, x, first + m, now, sums);
-      for (Stream& each : streams) each.next = nullptr;
+      SumTileRows<Format, kDotTileRows>(tile.panel_count, panels, x, first + m, now, sums);
       StoreLinearTile(tile, sums, stride, first + m, now);
     }
-    tile = after;
   }
-}
-
-template <class Format, LinearOp kOp>
-void DotGemv(const OpCall& call, const Worker& worker) {
-  const LinearJob job = MakeLinearJob(kOp, call);
-  const Range units = Split(job.units, worker);
-  if (units.empty() || job.rows == 0) return;
-  const GroupShape shape = ShapeOf<Format>(job.cols);
-  // Each worker converts for itself: cheaper than a barrier.
-  const size_t mine =
-      static_cast<size_t>(worker.index) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
-  const IntegerRows<Format> x(shape, call.scratch + mine);
-  for (size_t m = 0; m < job.rows; ++m) x.Quantize(job.x + m * job.cols, job.cols, m);
-  DotUnits<Format>(job, x, 0, job.rows, units, job.gated ? kDotStreams / 2 : kDotStreams,
-                   kDotPrefetch);
-}
-
-template <class Format>
-size_t DotGemvScratch(const OpCall& call, int workers) {
-  const GroupShape shape = ShapeOf<Format>(static_cast<size_t>(call.inputs[0].tensor.shape[1]));
-  return static_cast<size_t>(workers) * kDotGemvRows * IntegerRows<Format>::RowBytes(shape);
 }
 
 template <class Format, LinearOp kOp>
@@ -479,7 +383,7 @@ void DotGemm(const OpCall& call, const Worker& worker) {
   const Range units = Split(job.units, worker);
   if (units.empty()) return;
   for (size_t m = 0; m < job.rows; m += at_once) {
-    DotUnits<Format>(job, x, m, std::min(at_once, job.rows - m), units, 1, false);
+    DotUnits<Format>(job, x, m, std::min(at_once, job.rows - m), units);
   }
 }
 
@@ -491,24 +395,13 @@ size_t DotGemmScratch(const OpCall& call, int) {
 
 FATHOM_BASELINE_BEGIN();
 template <class Format>
-void AddDotRows(CpuKernelTable& table, const char* gemv_name, const char* gemm_name,
-                double epsilon) {
+void AddDotRows(CpuKernelTable& table, const char* gemm_name, double epsilon) {
   LinearRow row{.suffix = kIsaSuffix, .format = Format::kFormat, .dtype = Format::kDType};
   row.features = kIsaFeatures;
 #if HWY_TARGET == HWY_AVX3
   row.features = row.features | CpuFeatures{CpuFeature::kAvx512Vnni};
 #endif
   row.compute_epsilon = epsilon;
-  row.name = gemv_name;
-  row.description = "panels streamed, int8 activations, integer sums a group";
-  row.variant = KernelVariant::kGemv;
-  row.max_rows = kDotGemvRows;
-  row.scratch_bytes = DotGemvScratch<Format>;
-  row.linear = DotGemv<Format, LinearOp::kLinear>;
-  row.group = DotGemv<Format, LinearOp::kGroup>;
-  row.gated = DotGemv<Format, LinearOp::kGated>;
-  AddLinearRows(table, row);
-  if (gemm_name == nullptr) return;
   row.name = gemm_name;
   row.description = "register tiles, int8 activations, integer sums a group";
   row.variant = KernelVariant::kGemm;
@@ -525,14 +418,11 @@ FATHOM_BASELINE_END();
 
 FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable& table) {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX2
   // AVX-512 multiplies many rows in linear_quantized_gemm_avx512.cc.
-  constexpr bool kHasGemm = HWY_TARGET == HWY_AVX2;
   // sqrt(64) / 254, sqrt(32) / 254, rounded up.
-  AddDotRows<Int8>(table, "int8_panel16_dot_gemv", kHasGemm ? "int8_panel16_dot_gemm" : nullptr,
-                   0.0315);
-  AddDotRows<Int4>(table, "int4_panel16_dot_gemv", kHasGemm ? "int4_panel16_dot_gemm" : nullptr,
-                   0.0223);
+  AddDotRows<Int8>(table, "int8_panel16_dot_gemm", 0.0315);
+  AddDotRows<Int4>(table, "int4_panel16_dot_gemm", 0.0223);
 #endif
   AddFloatRows<Int8>(table, "int8_panel16_gemv");
   AddFloatRows<Int4>(table, "int4_panel16_gemv");
@@ -547,7 +437,10 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace fathom {
 
-void AddLinearQuantizedKernels(CpuKernelTable& table) { FATHOM_ADD_ROWS(table); }
+void AddLinearQuantizedKernels(CpuKernelTable& table) {
+  AddLinearQuantizedGemvKernels(table);
+  FATHOM_ADD_ROWS(table);
+}
 
 }  // namespace fathom
 #endif
