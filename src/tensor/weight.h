@@ -31,7 +31,7 @@ namespace fathom {
 
 // Raised where the bytes that packing makes of a weight change, in any of the formats: files of
 // packed weights from before are then made anew (engine/weight_cache.h).
-inline constexpr int kPackedLayoutVersion = 1;
+inline constexpr int kPackedLayoutVersion = 2;
 
 enum class WeightFormat : uint8_t { kDense, kPanel16, kInt8Panel16, kInt4Panel16, kSplitPanel16 };
 
