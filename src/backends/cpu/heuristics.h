@@ -32,9 +32,12 @@ inline constexpr size_t kBf16GemmActivationBytes = size_t{1} << 20;
 // a block of activations while it is in L2.
 inline constexpr size_t kGemmChunkRows = 576;
 inline constexpr size_t kGemmSetTiles = 4;
-// Keys of one sequence that one work item of decode attention takes. Fixed, so that results do not
-// depend on the number of threads.
-inline constexpr int64_t kAttentionChunkKeys = 128;
+// Keys of one sequence that one work item of decode attention takes at least, and the chunks into
+// which a long sequence is cut at most: each costs a partial result that is written and merged.
+inline constexpr int64_t kAttentionChunkKeys = 256;
+inline constexpr int64_t kAttentionMaxChunks = 64;
+// How far ahead decode attention asks for the cache, in each of its two streams.
+inline constexpr size_t kAttentionPrefetchBytes = 8192;
 // Steps of fewer tokens run their small operations on the last worker that arrives at the barrier
 // instead of dividing them.
 inline constexpr int64_t kSerialTokens = 4;

@@ -91,6 +91,12 @@ std::vector<OpTestCase> TestCases() {
       Case("sharp", MakeTestStep({12, 1}, {0, 40}), {2, 2, 64, 64}, 0, 100),
       Case("wide_heads", MakeTestStep({3, 1}, {10, 33}), {2, 1, 256, 256}),
       Case("head_dim_80", MakeTestStep({35, 1}, {0, 33}), {2, 1, 80, 80}),
+      Case("heads_without_group", MakeTestStep({5, 1}, {0, 70}), {5, 5, 64, 64}),
+      Case("group_of_seven", MakeTestStep({1, 9}, {290, 60}), {14, 2, 64, 64}),
+      Case("group_of_eight", MakeTestStep({1, 3}, {35, 0}), {16, 2, 128, 128}),
+      Case("head_dim_96", MakeTestStep({35, 1}, {0, 33}), {3, 1, 96, 96}),
+      Case("chunk_edges", MakeTestStep({1, 1, 1, 1}, {254, 255, 256, 600}), {4, 2, 32, 32}),
+      Case("chunks_of_a_window", MakeTestStep({1, 1}, {700, 540}, 513), {4, 2, 64, 64}, 30, 8),
       Case("no_token", MakeTestStep({0}, {1}), {2, 1, 16, 16}),
   };
 }

@@ -1,6 +1,6 @@
 // attention over a bf16 cache with bf16 products and float32 sums, by AMX tiles or by vdpbf16ps: an
 // online softmax (FlashAttention, Dao et al. 2022) over tiles of queries. Decode is
-// attention_vector.cc's.
+// attention_decode_avx512.cc's.
 //
 // Lanes are queries, so that masks, maxima and exponentials go lane by lane. For a tile of up to 64
 // queries in blocks of 16, and 64 keys at a time:
@@ -19,9 +19,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/kernels/amx_tiles.h"
+#include "backends/cpu/kernels/attention_avx512.h"
 #include "backends/cpu/kernels/attention_call.h"
 #include "backends/cpu/kernels/target_region.h"
 
@@ -32,8 +32,6 @@ namespace {
 constexpr size_t kQueries = 64;  // of a tile
 constexpr size_t kKeys = 64;     // of a round
 constexpr size_t kRowBytes = kQueries * sizeof(float);
-constexpr float kLowest = -1e30f;  // below every score, yet finite
-constexpr float kLog2E = 1.44269504f;
 
 size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -203,10 +201,6 @@ inline void Transpose16(__m512i rows[16]) {
   }
 }
 
-inline __mmask16 FirstLanes(int64_t count) {
-  return count >= 16 ? 0xFFFF : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
-}
-
 // The item's queries, times `scale`, as lines of pairs; dims and queries beyond are zero.
 void PackQueries(const AttentionJob& job, const AttentionItem& item, float scale, uint32_t* out) {
   const auto lines = static_cast<int64_t>(Layout(job).head_dim / 2);
@@ -263,30 +257,6 @@ void PadRows(const uint16_t* rows, int64_t count, int64_t dim, size_t padded, ui
 
 // --- softmax
 // ----------------------------------------------------------------------------------------
-
-// 2^x for x <= 0, within 2e-5 of itself: it is rounded to bf16 or summed with such.
-// tools/fit_polynomials.py
-inline __m512 Exp2(__m512 x) {
-  const __m512 n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(x, n);
-  __m512 p = _mm512_set1_ps(0.00965748726f);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.055845017f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.240225252f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.693136309f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(1.0f));
-  return _mm512_scalef_ps(p, n);
-}
-
-// tanh(score / softcap) * softcap * log2(e)
-inline __m512 SoftCap(__m512 score, float softcap) {
-  const __m512 two_u = _mm512_mul_ps(score, _mm512_set1_ps(2.0f * kLog2E / softcap));
-  const __m512 bounded =
-      _mm512_min_ps(_mm512_max_ps(two_u, _mm512_set1_ps(-60.0f)), _mm512_set1_ps(60.0f));
-  const __m512 e = Exp2(bounded);  // good for both signs
-  const __m512 one = _mm512_set1_ps(1.0f);
-  const __m512 tanh = _mm512_div_ps(_mm512_sub_ps(e, one), _mm512_add_ps(e, one));
-  return _mm512_mul_ps(tanh, _mm512_set1_ps(softcap * kLog2E));
-}
 
 struct Tile {
   alignas(64) float largest[kQueries];
@@ -440,7 +410,7 @@ void PrefillTile(const AttentionJob& job, const AttentionItem& item, const Scrat
 // -------------------------------------------------------------------------------------
 
 size_t WorkerFloats(const AttentionJob& job) {
-  return std::max(Layout(job).Total(), N_AVX3::DecodeScratchFloats(job));
+  return std::max(Layout(job).Total(), DotDecodeScratchFloats(job));
 }
 
 template <class Engine>
@@ -451,14 +421,13 @@ void Flash(const OpCall& call, const Worker& worker) {
   float* partials = base + static_cast<size_t>(worker.count) * WorkerFloats(job);
   const Scratch scratch(Layout(job), own);
   bool configured = false;
-  const int64_t partial_count =
-      ForMyAttentionItems(job, static_cast<int64_t>(kQueries), kAttentionChunkKeys, worker,
-                          [&](const AttentionItem& item) {
-                            if (item.decode) return N_AVX3::DecodeBf16(job, item, own, partials);
-                            if (Engine::kTiles && !configured) AmxConfigure();
-                            configured = true;
-                            PrefillTile<Engine>(job, item, scratch);
-                          });
+  const int64_t partial_count = ForMyAttentionItems(
+      job, static_cast<int64_t>(kQueries), worker, [&](const AttentionItem& item) {
+        if (item.decode) return DotDecodeBf16(job, item, own, partials);
+        if (Engine::kTiles && !configured) AmxConfigure();
+        configured = true;
+        PrefillTile<Engine>(job, item, scratch);
+      });
   if (Engine::kTiles && configured) AmxRelease();
   if (partial_count == 0) return;
   worker.Barrier();
@@ -467,8 +436,7 @@ void Flash(const OpCall& call, const Worker& worker) {
 
 size_t FlashScratch(const OpCall& call, int workers) {
   const AttentionJob job = MakeAttentionJob(call);
-  const auto partials =
-      static_cast<size_t>(MaxPartials(call, kAttentionChunkKeys) * PartialFloats(job));
+  const auto partials = static_cast<size_t>(MaxPartials(call) * PartialFloats(job));
   return (static_cast<size_t>(workers) * WorkerFloats(job) + partials) * sizeof(float);
 }
 

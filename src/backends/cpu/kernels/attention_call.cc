@@ -1,5 +1,7 @@
 #include "backends/cpu/kernels/attention_call.h"
 
+#include <cstring>
+
 namespace fathom {
 
 AttentionJob MakeAttentionJob(const OpCall& call) {
@@ -26,10 +28,30 @@ AttentionJob MakeAttentionJob(const OpCall& call) {
   return job;
 }
 
-int64_t MaxPartials(const OpCall& call, int64_t chunk_keys) {
+void FinishDecodeItem(const AttentionJob& job, const AttentionItem& item, const DecodeState& state,
+                      float unit, float* partials) {
+  const int64_t group = job.group, dim = job.value_dim;
+  for (int64_t i = 0; i < item.heads * group; ++i) {
+    const int64_t head = i / group, h = i % group;
+    const float* from = state.outputs + i * state.stride;
+    if (item.partial < 0) {
+      float* y = job.Output(item.sequence, item.head + head, h);
+      const float factor = 1.0f / state.sum[i];
+      for (int64_t k = 0; k < dim; ++k) y[k] = from[k] * factor;
+      continue;
+    }
+    float* partial = partials + (item.partial + head) * PartialFloats(job);
+    std::memcpy(partial + h * dim, from, static_cast<size_t>(dim) * sizeof(float));
+    partial[group * dim + h] = state.largest[i] * unit;
+    partial[group * dim + group + h] = state.sum[i];
+  }
+}
+
+int64_t MaxPartials(const OpCall& call) {
   const Shape& cache = call.inputs[1].tensor.shape;
   const Shape& table = call.inputs[3].tensor.shape;
-  return table[0] * cache[1] * (table[1] * cache[2] / chunk_keys + 1);
+  const int64_t chunks = (table[1] * cache[2] + kAttentionChunkKeys - 1) / kAttentionChunkKeys;
+  return table[0] * cache[1] * std::min(chunks, kAttentionMaxChunks);
 }
 
 }  // namespace fathom

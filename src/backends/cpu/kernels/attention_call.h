@@ -4,14 +4,17 @@
 // head_dim, Dv value_dim. Query i of a sequence and a key/value head: token i / G, head i % G of
 // the group; all queries of one key/value head share each key and value that is read.
 //
-// A sequence with one new token (decode) is cut into chunks of kAttentionChunkKeys keys, whose
-// partial results are merged; one with more (prefill) into tiles of queries.
+// A sequence with one new token (decode) is cut into chunks of keys, whose partial results are
+// merged; one with more (prefill) into tiles of queries. A decode item runs block by block over all
+// of its heads, carrying the softmax of each along: as the cache lies [block][head][row], a chunk
+// is then one stream through the keys and one through the values.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/cpu/heuristics.h"
 #include "base/thread_pool.h"
 #include "ops/op.h"
 
@@ -68,39 +71,62 @@ AttentionJob MakeAttentionJob(const OpCall& call);
 struct AttentionItem {
   int64_t sequence = 0;
   int64_t head = 0;
+  int64_t heads = 1;  // decode: key/value heads [head, head + heads)
   int64_t first_query = 0;
   int64_t queries = 0;
   int64_t first_key = 0;
   int64_t last_key = 0;
   bool decode = false;
-  int64_t partial = -1;  // decode: index of the partial result; -1: the sequence has one chunk only
+  // Decode: index of the partial result of the first head, those of the others behind it; -1: the
+  // sequence has one chunk only.
+  int64_t partial = -1;
 };
 
-// Calls visit(item) for every item of a step, prefill tiles of at most tile_queries queries, in an
-// order that depends on nothing else. Returns the number of partial results.
+// The chunks of one sequence's decode step. They hang on its keys alone, never on the number of
+// workers or on the other sequences, and so do the results.
+struct DecodeChunks {
+  int64_t first_key, last_key, start, keys, count;
+
+  DecodeChunks(const AttentionJob& job, int64_t s)
+      : first_key(job.FirstKey(job.cache_offset[s])),
+        last_key(job.cache_offset[s]),
+        start(first_key / job.block_size * job.block_size) {
+    const int64_t span = last_key + 1 - start;
+    const int64_t least = (span + kAttentionMaxChunks - 1) / kAttentionMaxChunks;
+    keys = std::max(kAttentionChunkKeys,
+                    (least + job.block_size - 1) / job.block_size * job.block_size);
+    count = (span + keys - 1) / keys;
+  }
+};
+
+// Calls visit(item) for every item of a step, prefill tiles of at most tile_queries queries, decode
+// items of one head each, in an order that depends on nothing else. Returns the number of partial
+// results.
 template <typename Visit>
-int64_t ForEachAttentionItem(const AttentionJob& job, int64_t tile_queries, int64_t chunk_keys,
-                             Visit visit) {
+int64_t ForEachAttentionItem(const AttentionJob& job, int64_t tile_queries, Visit visit) {
   int64_t partials = 0;
   for (int64_t s = 0; s < job.sequences; ++s) {
     const int64_t tokens = job.Tokens(s);
     const int64_t offset = job.cache_offset[s];
-    for (int64_t head = 0; head < job.num_kv_heads && tokens > 0; ++head) {
-      AttentionItem item{.sequence = s, .head = head};
-      if (tokens == 1) {
-        item.decode = true;
-        item.queries = job.group;
-        const int64_t first = job.FirstKey(offset);
-        const bool whole = first / chunk_keys == offset / chunk_keys;
-        for (int64_t chunk = first / chunk_keys; chunk <= offset / chunk_keys; ++chunk) {
-          item.first_key = std::max(first, chunk * chunk_keys);
-          item.last_key = std::min(offset, (chunk + 1) * chunk_keys - 1);
-          item.partial = whole ? -1 : partials++;
+    AttentionItem item{.sequence = s};
+    if (tokens == 1) {
+      const DecodeChunks chunks(job, s);
+      item.decode = true;
+      item.queries = job.group;
+      for (int64_t chunk = 0; chunk < chunks.count; ++chunk) {
+        const int64_t start = chunks.start + chunk * chunks.keys;
+        item.first_key = std::max(chunks.first_key, start);
+        item.last_key = std::min(offset, start + chunks.keys - 1);
+        for (item.head = 0; item.head < job.num_kv_heads; ++item.head) {
+          item.partial = chunks.count == 1 ? -1 : partials++;
           visit(item);
         }
-        continue;
       }
-      const int64_t queries = tokens * job.group;
+      continue;
+    }
+    const int64_t queries = tokens * job.group;
+    for (int64_t head = 0; head < job.num_kv_heads; ++head) {
+      item.head = head;
       for (int64_t first = 0; first < queries; first += tile_queries) {
         item.first_query = first;
         item.queries = std::min(tile_queries, queries - first);
@@ -113,41 +139,87 @@ int64_t ForEachAttentionItem(const AttentionJob& job, int64_t tile_queries, int6
   return partials;
 }
 
-// Calls visit(item) for this worker's items: neighbours, with as many keys x queries as the
-// others'. Returns the number of partial results of the whole step.
+// Calls visit(item) for this worker's items: neighbours, with as much work as the others'; heads of
+// one decode chunk in one item. Returns the number of partial results of the whole step.
 template <typename Visit>
-int64_t ForMyAttentionItems(const AttentionJob& job, int64_t tile_queries, int64_t chunk_keys,
-                            const Worker& worker, Visit visit) {
+int64_t ForMyAttentionItems(const AttentionJob& job, int64_t tile_queries, const Worker& worker,
+                            Visit visit) {
+  // A key of decode is read from memory, and costs no less than it takes a few queries to multiply.
   const auto cost = [](const AttentionItem& item) {
-    return (item.last_key - item.first_key + 1) * (item.decode ? 1 : item.queries) + 1;
+    const int64_t queries = item.decode ? std::max<int64_t>(item.queries, 4) : item.queries;
+    return (item.last_key - item.first_key + 1) * queries + 1;
   };
   int64_t total = 0;
-  ForEachAttentionItem(job, tile_queries, chunk_keys,
-                       [&](const AttentionItem& item) { total += cost(item); });
+  ForEachAttentionItem(job, tile_queries, [&](const AttentionItem& item) { total += cost(item); });
+  const int64_t begin = total * worker.index / worker.count;
+  const int64_t end = total * (worker.index + 1) / worker.count;
   int64_t before = 0;
-  return ForEachAttentionItem(job, tile_queries, chunk_keys, [&](const AttentionItem& item) {
+  AttentionItem mine{.heads = 0};
+  const auto flush = [&] {
+    if (mine.heads > 0) visit(mine);
+    mine.heads = 0;
+  };
+  const int64_t partials = ForEachAttentionItem(job, tile_queries, [&](const AttentionItem& item) {
     const int64_t middle = before + cost(item) / 2;
     before += cost(item);
-    if (middle * worker.count / total == worker.index) visit(item);
+    if (middle < begin || middle >= end) return;
+    if (mine.heads > 0 && item.decode && mine.decode && item.sequence == mine.sequence &&
+        item.first_key == mine.first_key && item.head == mine.head + mine.heads) {
+      ++mine.heads;
+      return;
+    }
+    flush();
+    mine = item;
   });
+  flush();
+  return partials;
 }
 
-// Floats of the partial results of one decode item: sums [G, Dv], then the largest score and the
-// sum of exponentials of each query.
+// Calls visit(block, row, count, head) over the blocks of a decode item and, in each, its heads:
+// rows [row, row + count) of a block's keys and values.
+template <typename Visit>
+void ForEachDecodeBlock(const AttentionJob& job, const AttentionItem& item, Visit visit) {
+  for (int64_t key = item.first_key; key <= item.last_key;) {
+    const int64_t block = key / job.block_size;
+    const int64_t end = std::min((block + 1) * job.block_size, item.last_key + 1);
+    for (int64_t head = item.head; head < item.head + item.heads; ++head) {
+      visit(block, key % job.block_size, end - key, head);
+    }
+    key = end;
+  }
+}
+
+// What a decode item carries along for each of its query heads, the heads of a key/value head
+// together.
+struct DecodeState {
+  float* outputs;  // [heads * G, stride]: sums of values
+  float* largest;  // [heads * G]
+  float* sum;      // [heads * G]: of exponentials
+  int64_t stride;
+};
+
+// Writes a decode item's results into y, or as partial results. `unit`: what a largest score of the
+// kernel is in natural units.
+void FinishDecodeItem(const AttentionJob& job, const AttentionItem& item, const DecodeState& state,
+                      float unit, float* partials);
+
+// Floats of the partial result of one chunk and key/value head: sums [G, Dv], then the largest
+// score and the sum of exponentials of each query.
 inline int64_t PartialFloats(const AttentionJob& job) { return job.group * (job.value_dim + 2); }
 
 // Upper bound of the partial results of any step within the shapes of `call`.
-int64_t MaxPartials(const OpCall& call, int64_t chunk_keys);
+int64_t MaxPartials(const OpCall& call);
 
 #if defined(__x86_64__)
-// Decode items and the merging of partial results over a bf16 cache, for the kernels whose own code
-// is the prefill (attention_vector.cc).
+// The merging of partial results, for the kernels whose file is not Highway's
+// (attention_vector.cc).
 namespace N_AVX3 {
-size_t DecodeScratchFloats(const AttentionJob& job);  // of one worker, a multiple of 16
-void DecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,
-                float* partials);
 void MergePartialResults(const AttentionJob& job, const float* partials, const Worker& worker);
 }  // namespace N_AVX3
+// Decode items over a bf16 cache by vdpbf16ps (attention_decode_avx512.cc).
+size_t DotDecodeScratchFloats(const AttentionJob& job);  // of one worker, a multiple of 16
+void DotDecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,
+                   float* partials);
 #endif
 
 }  // namespace fathom

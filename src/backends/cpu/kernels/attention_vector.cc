@@ -1,7 +1,7 @@
 // attention with an online softmax over the paged cache (FlashAttention, Dao et al. 2022), float32
 // products, any cache type, for every target of Highway.
 //
-// Decode (one token): lanes are dims. Scores of the group's heads against a chunk of keys, their
+// Decode (one token): lanes are dims. Scores of the group's heads against a block of keys, their
 // softmax, the weighted sum of the values; chunks are merged behind a barrier.
 //
 // Prefill: lanes are queries, so that maxima, exponentials and masks go lane by lane and any
@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "backends/cpu/heuristics.h"
 #include "backends/cpu/kernel.h"
 #include "backends/cpu/kernels/attention_call.h"
 #include "backends/cpu/kernels/vector_config.h"
@@ -38,25 +37,26 @@ size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * s
 
 // A worker's scratch, in floats.
 struct Layout {
-  size_t block_size, head_dim, value_dim, group;
+  size_t block_size, head_dim, value_dim, heads;
 
   explicit Layout(const AttentionJob& job)
       : block_size(static_cast<size_t>(job.block_size)),
         head_dim(RoundUp(static_cast<size_t>(job.head_dim), 16)),
         value_dim(RoundUp(static_cast<size_t>(job.value_dim), 16)),
-        group(static_cast<size_t>(job.group)) {}
+        heads(static_cast<size_t>(job.num_heads)) {}
   size_t Keys() const { return block_size * head_dim; }
   size_t Values() const { return block_size * value_dim; }
-  size_t Queries() const { return std::max(head_dim * kQueries, group * head_dim); }
-  size_t Scores() const {
-    return std::max(block_size * kQueries, group * static_cast<size_t>(kAttentionChunkKeys));
+  size_t Queries() const { return std::max(head_dim * kQueries, heads * head_dim); }
+  size_t Scores() const { return std::max(block_size * kQueries, kMaxHeads * block_size); }
+  size_t Outputs() const { return std::max(value_dim * kQueries, heads * value_dim); }
+  size_t Total() const {
+    return RoundUp(Keys() + Values() + Queries() + Scores() + Outputs() + 2 * heads, 16);
   }
-  size_t Outputs() const { return std::max(value_dim * kQueries, group * value_dim); }
-  size_t Total() const { return RoundUp(Keys() + Values() + Queries() + Scores() + Outputs(), 16); }
 };
 
 struct Scratch {
   float *keys, *values, *queries, *scores, *outputs;
+  float* running;  // decode: the largest score and the sum of each head
 
   Scratch(const Layout& layout, float* base) {
     keys = base;
@@ -64,6 +64,7 @@ struct Scratch {
     queries = values + layout.Values();
     scores = queries + layout.Queries();
     outputs = scores + layout.Scores();
+    running = outputs + layout.Outputs();
   }
 };
 
@@ -234,6 +235,30 @@ void PrefillTile(const AttentionJob& job, const AttentionItem& item, const Scrat
 // --- decode
 // ---------------------------------------------------------------------------------------
 
+// The sum of a vector's blocks of four lanes.
+template <class D>
+HWY_INLINE void StoreFolded(D d, hn::Vec<D> value, float* four) {
+  if constexpr (hn::MaxLanes(D()) > 4) {
+    const hn::Half<D> half;
+    StoreFolded(half, hn::Add(hn::LowerHalf(half, value), hn::UpperHalf(half, value)), four);
+  } else {
+    hn::Store(value, d, four);
+  }
+}
+
+// The sums over the lanes of four vectors, at a third of what four sums by themselves take.
+HWY_INLINE void SumsOfFour(VF a, VF b, VF c, VF e, float* sums) {
+  const F32 d;
+  const hn::Repartition<double, F32> pairs;
+  const VF low = hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+  const VF high = hn::Add(hn::InterleaveLower(d, c, e), hn::InterleaveUpper(d, c, e));
+  const auto l = hn::BitCast(pairs, low), h = hn::BitCast(pairs, high);
+  // Every block of four lanes now holds a part of all four.
+  const VF parts = hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, l, h)),
+                           hn::BitCast(d, hn::InterleaveUpper(pairs, l, h)));
+  StoreFolded(d, parts, sums);
+}
+
 // scores[h][j] for kHeads heads against one key.
 template <class Element, size_t kHeads>
 HWY_INLINE void ScoreKey(const float* q, size_t q_stride, const typename Element::Type* key,
@@ -254,29 +279,71 @@ HWY_INLINE void ScoreKey(const float* q, size_t q_stride, const typename Element
       acc[h] = hn::MulAdd(LoadSome<ElementF32>(q + h * q_stride + k, dim - k), ks, acc[h]);
     }
   }
-  for (size_t h = 0; h < kHeads; ++h) scores[h * stride] = Sum(acc[h]);
+  if constexpr (kHeads == 1) {
+    scores[0] = Sum(acc[0]);
+  } else {
+    HWY_ALIGN float sums[4];
+    SumsOfFour(acc[0], acc[1], acc[kHeads > 2 ? 2 : 0], acc[kHeads > 3 ? 3 : 0], sums);
+    for (size_t h = 0; h < kHeads; ++h) scores[h * stride] = sums[h];
+  }
 }
 
-// outputs[h][...] += scores[h][j] * values of `count` keys, kHeads heads.
+// outputs[h][...] = outputs[h][...] * correction[h] + scores[h][j] * values of `count` keys, for
+// kHeads heads and kVecs vectors of dims. (Where the compiler unrolls by itself, it does so too
+// late to keep the sums in registers.)
+template <class Element, size_t kHeads, size_t kVecs>
+HWY_INLINE void AddValueVectors(const typename Element::Type* values, size_t count, size_t dim,
+                                const float* scores, size_t stride, const float* correction,
+                                float* outputs, size_t out_stride) {
+  const F32 d;
+  VF acc[kHeads][kVecs];
+#pragma GCC unroll 4
+  for (size_t h = 0; h < kHeads; ++h) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVecs; ++v) {
+      const VF before = hn::Load(d, outputs + h * out_stride + v * kLanes);
+      acc[h][v] = hn::Mul(before, Splat(correction[h]));
+    }
+  }
+  for (size_t j = 0; j < count; ++j) {
+    VF vs[kVecs];
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVecs; ++v) {
+      vs[v] = LoadElements<Element>(values + j * dim + v * kLanes);
+    }
+#pragma GCC unroll 4
+    for (size_t h = 0; h < kHeads; ++h) {
+      const VF probability = Splat(scores[h * stride + j]);
+#pragma GCC unroll 4
+      for (size_t v = 0; v < kVecs; ++v) acc[h][v] = hn::MulAdd(probability, vs[v], acc[h][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (size_t h = 0; h < kHeads; ++h) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < kVecs; ++v) {
+      hn::Store(acc[h][v], d, outputs + h * out_stride + v * kLanes);
+    }
+  }
+}
+
 template <class Element, size_t kHeads>
 HWY_INLINE void AddValues(const typename Element::Type* values, size_t count, size_t dim,
-                          const float* scores, size_t stride, float* outputs, size_t out_stride) {
-  const F32 d;
+                          const float* scores, size_t stride, const float* correction,
+                          float* outputs, size_t out_stride) {
   size_t k = 0;
+  for (; k + 2 * kLanes <= dim; k += 2 * kLanes) {
+    AddValueVectors<Element, kHeads, 2>(values + k, count, dim, scores, stride, correction,
+                                        outputs + k, out_stride);
+  }
   for (; k + kLanes <= dim; k += kLanes) {
-    VF acc[kHeads];
-    for (size_t h = 0; h < kHeads; ++h) acc[h] = hn::Load(d, outputs + h * out_stride + k);
-    for (size_t j = 0; j < count; ++j) {
-      const VF vs = LoadElements<Element>(values + j * dim + k);
-      for (size_t h = 0; h < kHeads; ++h) {
-        acc[h] = hn::MulAdd(Splat(scores[h * stride + j]), vs, acc[h]);
-      }
-    }
-    for (size_t h = 0; h < kHeads; ++h) hn::Store(acc[h], d, outputs + h * out_stride + k);
+    AddValueVectors<Element, kHeads, 1>(values + k, count, dim, scores, stride, correction,
+                                        outputs + k, out_stride);
   }
   if (k == dim) return;
   for (size_t h = 0; h < kHeads; ++h) {
-    VF acc = LoadSome<ElementF32>(outputs + h * out_stride + k, dim - k);
+    VF acc =
+        hn::Mul(LoadSome<ElementF32>(outputs + h * out_stride + k, dim - k), Splat(correction[h]));
     for (size_t j = 0; j < count; ++j) {
       const VF vs = LoadSome<Element>(values + j * dim + k, dim - k);
       acc = hn::MulAdd(Splat(scores[h * stride + j]), vs, acc);
@@ -285,19 +352,20 @@ HWY_INLINE void AddValues(const typename Element::Type* values, size_t count, si
   }
 }
 
-// scores [count] -> probabilities; largest and sum of one query.
-void SoftmaxRow(const AttentionJob& job, float* scores, size_t count, float* largest, float* sum) {
+// scores [count] -> probabilities against the largest score so far; returns the correction of what
+// was summed before. `scores` has room for whole vectors.
+HWY_INLINE float SoftmaxRow(const AttentionJob& job, float* scores, size_t count, float* largest,
+                            float* sum) {
   const F32 d;
-  const size_t whole = count / kLanes * kLanes;
-  for (size_t i = count; i < RoundUp(count, kLanes); ++i) scores[i] = -3e38f;
   if (job.softcap != 0) {
     for (size_t i = 0; i < count; i += kLanes) {
       hn::StoreU(SoftCap(hn::LoadU(d, scores + i), job.softcap), d, scores + i);
     }
-    for (size_t i = count; i < RoundUp(count, kLanes) && whole != count; ++i) scores[i] = -3e38f;
   }
-  VF top = Splat(kLowest);
+  for (size_t i = count; i < RoundUp(count, kLanes); ++i) scores[i] = -3e38f;
+  VF top = Splat(*largest);
   for (size_t i = 0; i < count; i += kLanes) top = hn::Max(top, hn::LoadU(d, scores + i));
+  const float before = *largest;
   *largest = Max(top);
   VF total = hn::Zero(d);
   for (size_t i = 0; i < count; i += kLanes) {
@@ -305,95 +373,96 @@ void SoftmaxRow(const AttentionJob& job, float* scores, size_t count, float* lar
     total = hn::Add(total, probability);
     hn::StoreU(probability, d, scores + i);
   }
-  *sum = Sum(total);
+  const float correction = hn::GetLane(ExpOfNonPositive(Splat(before - *largest)));
+  *sum = *sum * correction + Sum(total);
+  return correction;
 }
 
+// Asks for the bytes kAttentionPrefetchBytes behind a row, to L2: see attention_decode_avx512.cc.
+HWY_INLINE void PrefetchBehind(const void* row, size_t size) {
+  const auto* bytes = static_cast<const char*>(row) + kAttentionPrefetchBytes;
+  for (size_t at = 0; at < size; at += 64) __builtin_prefetch(bytes + at, 0, 2);
+}
+
+// kHeads heads against rows of one block. `prefetch`: also asks for the rows behind.
 template <class Element, size_t kHeads>
-void DecodeHeads(const AttentionJob& job, const AttentionItem& item, const float* q,
-                 size_t q_stride, float* scores, float* outputs, size_t out_stride, float* largest,
-                 float* sum) {
-  using T = typename Element::Type;
-  constexpr size_t kStride = static_cast<size_t>(kAttentionChunkKeys);
+void DecodeHeads(const AttentionJob& job, const typename Element::Type* keys,
+                 const typename Element::Type* values, size_t count, const float* q,
+                 size_t q_stride, float* scores, const DecodeState& state, size_t first,
+                 bool prefetch) {
   const auto head_dim = static_cast<size_t>(job.head_dim);
+  const auto stride = static_cast<size_t>(job.block_size);
   const auto value_dim = static_cast<size_t>(job.value_dim);
-  const auto for_blocks = [&](auto visit) {
-    for (int64_t key = item.first_key; key <= item.last_key;) {
-      const int64_t block = key / job.block_size;
-      const int64_t end = std::min((block + 1) * job.block_size, item.last_key + 1);
-      visit(block, static_cast<size_t>(key % job.block_size), static_cast<size_t>(end - key),
-            static_cast<size_t>(key - item.first_key));
-      key = end;
+  for (size_t j = 0; j < count; ++j) {
+    if (prefetch) {
+      PrefetchBehind(keys + j * head_dim, head_dim * sizeof(*keys));
+      PrefetchBehind(values + j * value_dim, value_dim * sizeof(*values));
     }
-  };
-  for_blocks([&](int64_t block, size_t row, size_t count, size_t at) HWY_ATTR {
-    const T* keys = job.Keys<T>(item.sequence, item.head, block) + row * head_dim;
-    for (size_t j = 0; j < count; ++j) {
-      ScoreKey<Element, kHeads>(q, q_stride, keys + j * head_dim, head_dim, scores + at + j,
-                                kStride);
-    }
-  });
-  const auto count = static_cast<size_t>(item.last_key - item.first_key + 1);
-  for (size_t h = 0; h < kHeads; ++h) {
-    SoftmaxRow(job, scores + h * kStride, count, largest + h, sum + h);
-    std::memset(outputs + h * out_stride, 0, out_stride * sizeof(float));
+    ScoreKey<Element, kHeads>(q, q_stride, keys + j * head_dim, head_dim, scores + j, stride);
   }
-  for_blocks([&](int64_t block, size_t row, size_t rows, size_t at) HWY_ATTR {
-    const T* values = job.Values<T>(item.sequence, item.head, block) + row * value_dim;
-    AddValues<Element, kHeads>(values, rows, value_dim, scores + at, kStride, outputs, out_stride);
-  });
+  float correction[kHeads];
+  for (size_t h = 0; h < kHeads; ++h) {
+    correction[h] = SoftmaxRow(job, scores + h * stride, count, state.largest + first + h,
+                               state.sum + first + h);
+  }
+  const auto out_stride = static_cast<size_t>(state.stride);
+  AddValues<Element, kHeads>(values, count, value_dim, scores, stride, correction,
+                             state.outputs + first * out_stride, out_stride);
 }
 
-// The item's result: into y, or as a partial result [G, Dv] sums, [G] largest, [G] sum.
 template <class Element>
 void DecodeItem(const AttentionJob& job, const AttentionItem& item, const Scratch& scratch,
                 float* partials) {
+  using T = typename Element::Type;
   const Layout layout(job);
   const auto group = static_cast<size_t>(job.group);
-  for (size_t h = 0; h < group; ++h) {
-    const float* q = job.Query(item.sequence, item.head, static_cast<int64_t>(h));
-    float* scaled = scratch.queries + h * layout.head_dim;
+  const size_t heads = static_cast<size_t>(item.heads) * group;
+  const DecodeState state{scratch.outputs, scratch.running, scratch.running + layout.heads,
+                          static_cast<int64_t>(layout.value_dim)};
+  for (size_t i = 0; i < heads; ++i) {
+    const float* q = job.Query(item.sequence, item.head + static_cast<int64_t>(i / group),
+                               static_cast<int64_t>(i % group));
+    float* scaled = scratch.queries + i * layout.head_dim;
     for (int64_t k = 0; k < job.head_dim; ++k) scaled[k] = q[k] * job.scale;
+    state.largest[i] = kLowest;
+    state.sum[i] = 0;
   }
-  float* partial = item.partial < 0 ? nullptr : partials + item.partial * PartialFloats(job);
-  for (size_t h = 0; h < group;) {
-    const size_t heads = std::min(kMaxHeads, group - h);
-    float largest[kMaxHeads], sum[kMaxHeads];
-    const float* q = scratch.queries + h * layout.head_dim;
-    const auto run = [&](auto decode) {
-      decode(job, item, q, layout.head_dim, scratch.scores, scratch.outputs, layout.value_dim,
-             largest, sum);
-    };
-    if (heads == 4) run(DecodeHeads<Element, 4>);
-    if (heads == 3) run(DecodeHeads<Element, 3>);
-    if (heads == 2) run(DecodeHeads<Element, 2>);
-    if (heads == 1) run(DecodeHeads<Element, 1>);
-    for (size_t i = 0; i < heads; ++i, ++h) {
-      const float* from = scratch.outputs + i * layout.value_dim;
-      const auto dim = static_cast<size_t>(job.value_dim);
-      if (partial != nullptr) {
-        std::memcpy(partial + h * dim, from, dim * sizeof(float));
-        partial[group * dim + h] = largest[i];
-        partial[group * dim + group + h] = sum[i];
-        continue;
-      }
-      float* y = job.Output(item.sequence, item.head, static_cast<int64_t>(h));
-      for (size_t k = 0; k < dim; ++k) y[k] = from[k] / sum[i];
-    }
-  }
+  std::memset(state.outputs, 0, heads * layout.value_dim * sizeof(float));
+  ForEachDecodeBlock(
+      job, item, [&](int64_t block, int64_t row, int64_t rows, int64_t head) HWY_ATTR {
+        const T* keys = job.Keys<T>(item.sequence, head, block) + row * job.head_dim;
+        const T* values = job.Values<T>(item.sequence, head, block) + row * job.value_dim;
+        const auto count = static_cast<size_t>(rows);
+        size_t first = static_cast<size_t>(head - item.head) * group;
+        for (size_t left = group; left > 0;) {
+          const size_t some = std::min(kMaxHeads, left);
+          const auto run = [&](auto decode) {
+            decode(job, keys, values, count, scratch.queries + first * layout.head_dim,
+                   layout.head_dim, scratch.scores, state, first, left == group);
+          };
+          if (some == 4) run(DecodeHeads<Element, 4>);
+          if (some == 3) run(DecodeHeads<Element, 3>);
+          if (some == 2) run(DecodeHeads<Element, 2>);
+          if (some == 1) run(DecodeHeads<Element, 1>);
+          first += some;
+          left -= some;
+        }
+      });
+  FinishDecodeItem(job, item, state, 1.0f, partials);
 }
 
-// Chunks [first, first + count) of one sequence and key/value head -> y.
-void MergePartials(const AttentionJob& job, const AttentionItem& item, const float* partials,
+// The chunks of one sequence and key/value head -> y; their partial results lie num_kv_heads apart.
+void MergePartials(const AttentionJob& job, int64_t s, int64_t head, const float* partials,
                    int64_t count) {
   const F32 d;
-  const int64_t floats = PartialFloats(job);
+  const int64_t floats = PartialFloats(job) * job.num_kv_heads;
   const auto dim = static_cast<size_t>(job.value_dim);
   const auto group = static_cast<size_t>(job.group);
   for (size_t h = 0; h < group; ++h) {
     const float* tops = partials + group * dim + h;
     float largest = kLowest, sum = 0;
     for (int64_t c = 0; c < count; ++c) largest = std::max(largest, tops[c * floats]);
-    float* y = job.Output(item.sequence, item.head, static_cast<int64_t>(h));
+    float* y = job.Output(s, head, static_cast<int64_t>(h));
     std::memset(y, 0, dim * sizeof(float));
     for (int64_t c = 0; c < count; ++c) {
       const float factor = hn::GetLane(ExpOfNonPositive(Splat(tops[c * floats] - largest)));
@@ -411,32 +480,22 @@ void MergePartials(const AttentionJob& job, const AttentionItem& item, const flo
 }
 
 void MergeAll(const AttentionJob& job, const float* partials, const Worker& worker) {
-  AttentionItem open;  // the sequence and head whose chunks are being counted
-  int64_t first = -1, count = 0, ordinal = 0;
-  const auto finish = [&] {
-    if (first >= 0 && ordinal++ % worker.count == worker.index) {
-      MergePartials(job, open, partials + first * PartialFloats(job), count);
+  int64_t first = 0, ordinal = 0;
+  for (int64_t s = 0; s < job.sequences; ++s) {
+    if (job.Tokens(s) != 1) continue;
+    const DecodeChunks chunks(job, s);
+    if (chunks.count == 1) continue;
+    for (int64_t head = 0; head < job.num_kv_heads; ++head) {
+      if (ordinal++ % worker.count != worker.index) continue;
+      MergePartials(job, s, head, partials + (first + head) * PartialFloats(job), chunks.count);
     }
-    first = -1;
-  };
-  ForEachAttentionItem(job, kQueries, kAttentionChunkKeys, [&](const AttentionItem& item) {
-    if (item.partial < 0) return;
-    if (first >= 0 && open.sequence == item.sequence && open.head == item.head) {
-      ++count;
-      return;
-    }
-    finish();
-    open = item;
-    first = item.partial;
-    count = 1;
-  });
-  finish();
+    first += chunks.count * job.num_kv_heads;
+  }
 }
 
 size_t FlashScratch(const OpCall& call, int workers) {
   const AttentionJob job = MakeAttentionJob(call);
-  const auto partials =
-      static_cast<size_t>(MaxPartials(call, kAttentionChunkKeys) * PartialFloats(job));
+  const auto partials = static_cast<size_t>(MaxPartials(call) * PartialFloats(job));
   return (static_cast<size_t>(workers) * Layout(job).Total() + partials) * sizeof(float);
 }
 
@@ -447,8 +506,8 @@ void Flash(const OpCall& call, const Worker& worker) {
   float* base = reinterpret_cast<float*>(call.scratch);
   const Scratch scratch(layout, base + static_cast<size_t>(worker.index) * layout.Total());
   float* partials = base + static_cast<size_t>(worker.count) * layout.Total();
-  const int64_t partial_count = ForMyAttentionItems(
-      job, kQueries, kAttentionChunkKeys, worker, [&](const AttentionItem& item) {
+  const int64_t partial_count =
+      ForMyAttentionItems(job, kQueries, worker, [&](const AttentionItem& item) {
         if (item.decode) {
           DecodeItem<Element>(job, item, scratch, partials);
         } else {
@@ -480,13 +539,6 @@ FATHOM_BASELINE_END();
 }  // namespace
 
 #if HWY_TARGET == HWY_AVX3
-size_t DecodeScratchFloats(const AttentionJob& job) { return Layout(job).Total(); }
-
-void DecodeBf16(const AttentionJob& job, const AttentionItem& item, float* scratch,
-                float* partials) {
-  DecodeItem<ElementBF16>(job, item, Scratch(Layout(job), scratch), partials);
-}
-
 void MergePartialResults(const AttentionJob& job, const float* partials, const Worker& worker) {
   MergeAll(job, partials, worker);
 }
