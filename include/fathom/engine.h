@@ -42,6 +42,7 @@ std::string_view FinishReasonName(FinishReason reason);
 struct RequestTimings {
   int64_t prompt_tokens = 0;
   int64_t new_tokens = 0;
+  int64_t reused_tokens = 0;  // of the prompt: found in the cache (Engine::KeepPrefixes)
   double queue_ms = 0;    // from Submit to the first step
   double prefill_ms = 0;  // from there to the first token
   double decode_ms = 0;   // from the first token to the last
@@ -111,6 +112,15 @@ class Engine {
   // Queues a request. Refused at once: an empty prompt, a bad sampling value, an id >= vocab_size
   // (kUsage); a prompt longer than the context (kRunTime, with both numbers): it is never cut.
   Result<RequestId> Submit(Request request);
+  // For benchmarks at depth: the same, but all of the prompt except its last token counts as run,
+  // and the cache holds random keys and values (normal, deviation 1) in its place.
+  Result<RequestId> SubmitAtDepth(Request request, uint64_t seed);
+  // From now on the blocks of finished texts stay in the cache as long as nothing else needs their
+  // room, and a prompt that begins as one of those texts starts behind what they share (whole
+  // blocks of 32 tokens): the next turn of a talk then runs its new tokens alone. Off at first, for
+  // rounding differs from a run of the whole prompt. Nothing is kept of a model whose old keys
+  // change as a text grows (dynamic rope, longrope), nor where options keep outputs of each token.
+  void KeepPrefixes(bool keep);
   // The sequences of the request end now; their blocks are free, no event follows. Unknown:
   // nothing.
   void Cancel(RequestId id);

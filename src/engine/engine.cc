@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <set>
+#include <optional>
 
 #include "backends/backend.h"
 #include "base/log.h"
@@ -14,6 +13,7 @@
 #include "engine/kv_cache.h"
 #include "engine/output_pieces.h"
 #include "engine/plan_builder.h"
+#include "engine/random_cache.h"
 #include "engine/scheduler.h"
 #include "engine/sequence.h"
 #include "engine/step_runner.h"
@@ -39,12 +39,14 @@ struct Engine::State {
 
   Status CheckRequest(const Request& request) const;
   Status CheckPrompt(std::span<const int32_t> ids, int64_t room) const;
+  Result<RequestId> Queue(Request request, std::optional<uint64_t> random_prefix);
   Result<int32_t> Choose(const Sequence& sequence, std::span<float> logits);
   Result<int32_t> ChooseFromRow(const Sequence& sequence);
   void Advance(Sequence& sequence, std::span<float> logits, std::vector<StepEvent>& events);
   void Finish(Sequence& sequence, FinishReason reason, StepEvent& event);
   void CountStep(double seconds);
   void CollectOutputs();
+  void StartCache(const Sequence& sequence);
 };
 
 std::string_view FinishReasonName(FinishReason reason) {
@@ -87,11 +89,11 @@ Result<std::unique_ptr<Engine>> Engine::Create(std::shared_ptr<const Model> mode
                                                   KvCache::BlocksFor(limits.context_length)));
   const std::string tuning_notice = loaded.backend().tuning().notice;
   if (notices != nullptr && !tuning_notice.empty()) notices->Warn(tuning_notice);
-  state->scheduler =
-      std::make_unique<Scheduler>(SchedulerLimits{.max_tokens = limits.buckets.back(),
-                                                  .max_sequences = limits.max_sequences,
-                                                  .max_blocks = limits.num_blocks},
-                                  *state->cache);
+  state->scheduler = std::make_unique<Scheduler>(
+      SchedulerLimits{.max_tokens = limits.buckets.back(),
+                      .max_sequences = limits.max_sequences,
+                      .max_blocks = limits.num_blocks},
+      *state->cache, [raw = state.get()](const Sequence& sequence) { raw->StartCache(sequence); });
   state->arm = loaded.options().IsOn("top_k") ? SamplingArm::kPartial : SamplingArm::kFullSort;
   if (!loaded.options().isa.empty()) {
     const Result<Isa> isa = ParseIsa(loaded.options().isa);
@@ -148,12 +150,41 @@ Status Engine::State::CheckRequest(const Request& request) const {
 }
 
 Result<RequestId> Engine::Submit(Request request) {
-  State& state = *state_;
-  FATHOM_TRY(state.CheckRequest(request));
+  return state_->Queue(std::move(request), std::nullopt);
+}
+
+Result<RequestId> Engine::SubmitAtDepth(Request request, uint64_t seed) {
+  return state_->Queue(std::move(request), seed);
+}
+
+void Engine::KeepPrefixes(bool keep) {
+  const Graph& graph = state_->model->graph();
+  const bool possible =
+      !graph.cache_depends_on_length && graph.attentions.empty() && !graph.keeps_hidden_states;
+  state_->cache->KeepPrefixes(keep && possible);
+}
+
+// What a sequence's cache holds before its first step.
+void Engine::State::StartCache(const Sequence& sequence) {
+  RequestState& request = *sequence.state;
+  if (!request.random_prefix) {
+    if (request.request.use_cache) {
+      request.reused_tokens = cache->Reuse(sequence.cache, sequence.ids);
+    }
+    return;
+  }
+  // The scheduler starts what fits to its end.
+  FATHOM_CHECK(cache->Extend(sequence.cache, sequence.length() - 1));
+  FillRandomCache(model->graph(), *store, *cache, sequence.cache, *request.random_prefix);
+}
+
+Result<RequestId> Engine::State::Queue(Request request, std::optional<uint64_t> random_prefix) {
+  FATHOM_TRY(CheckRequest(request));
   auto entry = std::make_shared<RequestState>();
+  entry->random_prefix = random_prefix;
   entry->prompt_length = static_cast<int64_t>(request.prompt_ids.size());
-  entry->length_limit = LengthLimit(request, state.model->config().max_position_embeddings,
-                                    state.limits.context_length);
+  entry->length_limit =
+      LengthLimit(request, model->config().max_position_embeddings, limits.context_length);
   if (entry->length_limit <= entry->prompt_length) {
     return Status::Usage("max_length",
                          fmt::format("{} leaves no room after a prompt of {} tokens",
@@ -161,20 +192,20 @@ Result<RequestId> Engine::Submit(Request request) {
                          "give max_new_tokens");
   }
   entry->reserved_blocks = request.num_return_sequences * KvCache::BlocksFor(entry->length_limit);
-  if (entry->reserved_blocks > state.limits.num_blocks) {
+  if (entry->reserved_blocks > limits.num_blocks) {
     return Status::RunTime(
         fmt::format("{} sequences of {} tokens need {} cache blocks, there are {}",
                     request.num_return_sequences, entry->length_limit, entry->reserved_blocks,
-                    state.limits.num_blocks),
+                    limits.num_blocks),
         "ask for fewer or shorter sequences");
   }
   request.sampling.max_length = entry->length_limit;
-  request.use_cache = request.use_cache && state.model->options().IsOn("use_cache");
+  request.use_cache = request.use_cache && model->options().IsOn("use_cache");
   entry->processors = ActiveProcessors(request.sampling);
   entry->request = std::move(request);
-  entry->id = state.next_id++;
+  entry->id = next_id++;
   entry->submitted = Clock::now();
-  state.scheduler->Add(entry);
+  scheduler->Add(entry);
   return entry->id;
 }
 
@@ -209,6 +240,7 @@ void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& e
   event.timings = {
       .prompt_tokens = request.prompt_length,
       .new_tokens = sequence.length() - request.prompt_length,
+      .reused_tokens = request.reused_tokens,
       .queue_ms = MillisecondsBetween(request.submitted, sequence.started),
       .prefill_ms = MillisecondsBetween(sequence.started, any ? sequence.first_token : now),
       .decode_ms = any ? MillisecondsBetween(sequence.first_token, now) : 0,

@@ -8,7 +8,13 @@
 namespace fathom {
 
 namespace {
+
 constexpr int32_t kFreed = -1;
+
+PrefixIndex::Ids IdsOfBlock(std::span<const int32_t> ids, int64_t block) {
+  return ids.subspan(static_cast<size_t>(block * kCacheBlockSize)).first<kCacheBlockSize>();
+}
+
 }  // namespace
 
 KvCache::KvCache(std::span<const CacheGroupSpec> groups, int64_t num_blocks, CopyBlock copy)
@@ -54,8 +60,61 @@ KvCache::Handle KvCache::Fork(Handle source) {
   return handle;
 }
 
-void KvCache::Free(Handle handle) {
+void KvCache::Keep(const Sequence& sequence, std::span<const int32_t> ids) {
+  const int64_t full =
+      std::min(sequence.length, static_cast<int64_t>(ids.size())) / kCacheBlockSize;
+  std::vector<uint64_t> parents;
+  uint64_t parent = PrefixIndex::kRoot;
+  for (int64_t block = 0; block < full; ++block) {
+    const PrefixIndex::Entry* entry = prefixes_.Find(parent, IdsOfBlock(ids, block));
+    if (entry == nullptr) {
+      std::vector<int32_t> blocks;
+      for (const auto& tables : sequence.tables) blocks.push_back(tables[block]);
+      // Behind a window: whoever starts from here would miss it.
+      if (std::ranges::find(blocks, kFreed) != blocks.end()) break;
+      for (int group = 0; group < num_groups(); ++group) pools_[group].Share(blocks[group]);
+      entry = &prefixes_.Insert(parent, IdsOfBlock(ids, block), std::move(blocks));
+    }
+    parents.push_back(parent);
+    parent = entry->number;
+  }
+  // The ends of texts are evicted first: what is before them is of no use the other way round.
+  for (size_t block = parents.size(); block-- > 0;) {
+    prefixes_.Touch(parents[block], IdsOfBlock(ids, static_cast<int64_t>(block)));
+  }
+}
+
+void KvCache::Evict() {
+  const std::vector<int32_t> blocks = prefixes_.EvictOldest();
+  for (int group = 0; group < num_groups(); ++group) pools_[group].Release(blocks[group]);
+}
+
+void KvCache::KeepPrefixes(bool keep) {
+  keeps_prefixes_ = keep;
+  while (!keep && !prefixes_.empty()) Evict();
+}
+
+int64_t KvCache::Reuse(Handle handle, std::span<const int32_t> ids) {
+  Sequence& sequence = sequences_[handle];
+  FATHOM_CHECK(sequence.alive && sequence.length == 0);
+  uint64_t parent = PrefixIndex::kRoot;
+  const auto count = static_cast<int64_t>(ids.size());
+  for (int64_t block = 0; (block + 1) * kCacheBlockSize < count; ++block) {
+    const PrefixIndex::Entry* entry = prefixes_.Find(parent, IdsOfBlock(ids, block));
+    if (entry == nullptr) break;
+    for (int group = 0; group < num_groups(); ++group) {
+      pools_[group].Share(entry->blocks[group]);
+      sequence.tables[group].push_back(entry->blocks[group]);
+    }
+    sequence.length += kCacheBlockSize;
+    parent = entry->number;
+  }
+  return sequence.length;
+}
+
+void KvCache::Free(Handle handle, std::span<const int32_t> ids) {
   FATHOM_CHECK(sequences_[handle].alive);
+  if (keeps_prefixes_) Keep(sequences_[handle], ids);
   Truncate(handle, 0);
   sequences_[handle].alive = false;
   unused_.push_back(handle);
@@ -75,7 +134,9 @@ bool KvCache::Extend(Handle handle, int64_t count) {
   FATHOM_CHECK(sequence.alive && count >= 0);
   const int64_t new_length = sequence.length + count;
   for (int group = 0; group < num_groups(); ++group) {
-    if (BlocksNeeded(sequence, group, new_length) > pools_[group].free_count()) return false;
+    const int64_t needed = BlocksNeeded(sequence, group, new_length);
+    while (needed > pools_[group].free_count() && !prefixes_.empty()) Evict();
+    if (needed > pools_[group].free_count()) return false;
   }
   for (int group = 0; group < num_groups(); ++group) {
     std::vector<int32_t>& table = sequence.tables[group];

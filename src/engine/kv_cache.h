@@ -9,9 +9,10 @@
 // of each of its layers' caches. The bytes are the backend's (CacheStore); only the copies that a
 // fork needs are asked for here.
 //
-// A place for prefix reuse: a full block could be found again under hash(key of the block before,
-// its 32 ids, salt), salt = types, rope state and adapter. Nothing here would change but Extend,
-// which would first Share what is found.
+// Prefixes: where they are kept (KeepPrefixes), the full blocks of a freed sequence stay in an
+// index as long as nobody else needs their room, and a new sequence starts from those that hold its
+// first tokens. One cache has one model in one type; a model whose old keys change as a text grows
+// (Graph::cache_depends_on_length) must not keep any.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "engine/block_pool.h"
+#include "engine/prefix_index.h"
 #include "graph/plan.h"
 
 namespace fathom {
@@ -36,7 +38,13 @@ class KvCache {
   Handle Create();
   // A sequence with the same tokens; blocks are shared until one of both writes.
   Handle Fork(Handle source);
-  void Free(Handle sequence);
+  // `ids`: the tokens that it holds (more may follow); their full blocks may be kept. Empty: none.
+  void Free(Handle sequence, std::span<const int32_t> ids = {});
+
+  void KeepPrefixes(bool keep);
+  // The empty sequence takes over the kept blocks that hold the beginning of `ids`, never the last
+  // id: its logits are still to be computed. Returns the number of tokens, as length() then is.
+  int64_t Reuse(Handle sequence, std::span<const int32_t> ids);
 
   int64_t length(Handle sequence) const { return sequences_[sequence].length; }
 
@@ -81,6 +89,8 @@ class KvCache {
 
   // Blocks that Extend takes in one group, the copy of a shared one included.
   int64_t BlocksNeeded(const Sequence& sequence, int group, int64_t new_length) const;
+  void Keep(const Sequence& sequence, std::span<const int32_t> ids);
+  void Evict();
 
   std::vector<CacheGroupSpec> groups_;
   int64_t num_blocks_;
@@ -88,6 +98,8 @@ class KvCache {
   std::vector<BlockPool> pools_;  // per group
   std::vector<Sequence> sequences_;
   std::vector<Handle> unused_;
+  bool keeps_prefixes_ = false;
+  PrefixIndex prefixes_;
 };
 
 }  // namespace fathom

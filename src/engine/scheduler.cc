@@ -18,6 +18,7 @@ void Scheduler::StartWaiting(const Tokenizer* tokenizer) {
     auto sequence = std::make_unique<Sequence>(waiting_.front(), 0, tokenizer);
     sequence->cache = cache_.Create();
     sequence->started = Clock::now();
+    on_start_(*sequence);
     running_.push_back(std::move(sequence));
     waiting_.pop_front();
   }
@@ -53,8 +54,15 @@ void Scheduler::Release(RequestState& request) {
   if (--request.alive == 0) reserved_blocks_ -= request.reserved_blocks;
 }
 
+void Scheduler::FreeCache(const Sequence& sequence) {
+  // What was filled at random is no text.
+  const bool text = !sequence.state->random_prefix;
+  cache_.Free(sequence.cache,
+              text ? std::span<const int32_t>(sequence.ids) : std::span<const int32_t>());
+}
+
 void Scheduler::Remove(Sequence& sequence) {
-  cache_.Free(sequence.cache);
+  FreeCache(sequence);
   Release(*sequence.state);
   std::erase_if(running_, [&](const auto& entry) { return entry.get() == &sequence; });
 }
@@ -65,7 +73,7 @@ void Scheduler::Cancel(RequestId id) {
   std::erase_if(running_, [&](const auto& sequence) {
     if (sequence->state->id != id) return false;
     state = sequence->state;
-    cache_.Free(sequence->cache);
+    FreeCache(*sequence);
     return true;
   });
   // Sequences that were not forked yet count too.

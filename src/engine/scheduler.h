@@ -8,7 +8,9 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "engine/kv_cache.h"
@@ -31,7 +33,10 @@ struct SchedulerLimits {
 
 class Scheduler {
  public:
-  Scheduler(const SchedulerLimits& limits, KvCache& cache) : limits_(limits), cache_(cache) {}
+  // on_start sees each sequence with its empty cache before its first step, and may fill it.
+  Scheduler(const SchedulerLimits& limits, KvCache& cache,
+            std::function<void(const Sequence&)> on_start)
+      : limits_(limits), cache_(cache), on_start_(std::move(on_start)) {}
 
   void Add(std::shared_ptr<RequestState> request) { waiting_.push_back(std::move(request)); }
   bool has_work() const { return !waiting_.empty() || !running_.empty(); }
@@ -51,9 +56,11 @@ class Scheduler {
  private:
   void StartWaiting(const Tokenizer* tokenizer);
   void Release(RequestState& request);
+  void FreeCache(const Sequence& sequence);
 
   SchedulerLimits limits_;
   KvCache& cache_;
+  std::function<void(const Sequence&)> on_start_;
   std::deque<std::shared_ptr<RequestState>> waiting_;
   std::vector<std::unique_ptr<Sequence>> running_;  // oldest first
   int64_t running_sequences_ = 0;                   // planned ones of started requests included

@@ -28,9 +28,11 @@ struct RequestState {
   Request request;
   std::vector<const LogitsProcessor*> processors;
   int64_t prompt_length = 0;
-  int64_t length_limit = 0;     // of each sequence, prompt included
-  int64_t reserved_blocks = 0;  // of each group, for all its sequences
-  int alive = 0;                // sequences not finished
+  int64_t length_limit = 0;               // of each sequence, prompt included
+  int64_t reserved_blocks = 0;            // of each group, for all its sequences
+  int64_t reused_tokens = 0;              // of the prompt
+  int alive = 0;                          // sequences not finished
+  std::optional<uint64_t> random_prefix;  // Engine::SubmitAtDepth: its seed
   Clock::time_point submitted;
 };
 

@@ -6,7 +6,8 @@
 //
 //   bytes_per_token   what decode must read for a token: the linear weights and the head without
 //                     padding (an embedding that is only looked up does not count), shared by the
-//                     sequences of a batch, and the cache up to the token's depth
+//                     sequences of a batch, and the cache up to the token's depth (filled with
+//                     random keys and values: the text before it is not run)
 //   flops_per_token   2 x the linear weights, causal attention, the head for one row a sequence
 #pragma once
 

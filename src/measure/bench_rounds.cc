@@ -1,5 +1,7 @@
 #include "measure/bench_rounds.h"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <utility>
 
@@ -68,14 +70,19 @@ Status Decoding::Restart(std::mt19937_64& random) {
     request.max_new_tokens = kStepsOfARun + 2 + batch_;
     request.ignore_eos = true;
     request.want_text = false;
-    FATHOM_ASSIGN(const RequestId id, engine_.Submit(std::move(request)));
+    FATHOM_ASSIGN(const RequestId id, engine_.SubmitAtDepth(std::move(request), random()));
     ids_.push_back(id);
   }
-  // Until every prompt is through; then one more step, that every step counted is of decode
-  // alone.
-  const int64_t prompt_tokens = engine_.stats().prompt_tokens + batch_ * depth_;
-  while (engine_.stats().prompt_tokens < prompt_tokens) FATHOM_TRY(engine_.Step().status());
+  // The first step ends every prompt: all sequences then run in each that is counted.
+  const int64_t before = engine_.stats().prompt_tokens;
   FATHOM_TRY(engine_.Step().status());
+  const int64_t started = engine_.stats().prompt_tokens - before;
+  if (started < batch_) {
+    return Status::RunTime(
+        fmt::format("bench: memory holds {} sequences of {} tokens at once, not {}", started,
+                    depth_, batch_),
+        "take a smaller --batch or --context");
+  }
   steps_left_ = kStepsOfARun;
   return Status::Ok();
 }

@@ -369,6 +369,79 @@ TEST(Engine, CancelFreesEverything) {
   EXPECT_FALSE(engine->has_work());
 }
 
+// For benchmarks: the prompt's place in the cache is random and only its last token runs.
+TEST(Engine, StartsAtDepthWithoutRunningThePrompt) {
+  const auto answer = [](uint64_t seed) {
+    const auto engine = Open("llama-default", SmallOptions());
+    const auto id = engine->SubmitAtDepth(MakeRequest(70, 1, true), seed);
+    EXPECT_TRUE(id.ok()) << id.status().message();
+    std::vector<int32_t> ids;
+    while (engine->has_work()) {
+      const auto events = engine->Step();
+      EXPECT_TRUE(events.ok());
+      if (!events.ok()) break;
+      for (const StepEvent& event : *events) {
+        ids.insert(ids.end(), event.new_ids.begin(), event.new_ids.end());
+      }
+    }
+    EXPECT_EQ(engine->stats().prompt_tokens, 1);
+    EXPECT_EQ(engine->stats().decode_tokens, 19);
+    return ids;
+  };
+  const std::vector<int32_t> ids = answer(1);
+  EXPECT_EQ(ids.size(), 20u);
+  EXPECT_EQ(ids, answer(1));
+  EXPECT_NE(ids, answer(2));
+}
+
+// A prompt that begins as a finished text starts behind whole blocks of it, and says the same.
+TEST(Engine, KeptPrefixesChangeNoText) {
+  const auto fresh = Open("llama-default", SmallOptions());
+  const auto engine = Open("llama-default", SmallOptions());
+  engine->KeepPrefixes(true);
+  const auto generate = [&](Engine& with, const Request& request) {
+    auto results = with.Generate(request);
+    EXPECT_TRUE(results.ok()) << results.status().message();
+    return results.ok() ? (*results)[0] : GeneratedSequence{};
+  };
+  Request request = MakeRequest(50, 3, false);
+  const auto first = generate(*engine, request);
+  EXPECT_EQ(first.timings.reused_tokens, 0);
+  EXPECT_EQ(first.ids, generate(*fresh, request).ids);
+  // 50 + 19 tokens are in the cache: two blocks.
+  request.prompt_ids.insert(request.prompt_ids.end(), first.ids.begin(), first.ids.end());
+  request.prompt_ids.push_back(7);
+  const int64_t before = engine->stats().prompt_tokens;
+  const auto second = generate(*engine, request);
+  EXPECT_EQ(second.timings.reused_tokens, 64);
+  EXPECT_EQ(engine->stats().prompt_tokens - before, 71 - 64);
+  EXPECT_EQ(second.ids, generate(*fresh, request).ids);
+  // The last id of a prompt always runs, and another beginning shares nothing.
+  request.prompt_ids.resize(64);
+  EXPECT_EQ(generate(*engine, request).timings.reused_tokens, 32);
+  request.prompt_ids[0] ^= 1;
+  EXPECT_EQ(generate(*engine, request).timings.reused_tokens, 0);
+  request.prompt_ids[0] ^= 1;
+  request.use_cache = false;
+  EXPECT_EQ(generate(*engine, request).timings.reused_tokens, 0);
+  request.use_cache = true;
+  engine->KeepPrefixes(false);
+  EXPECT_EQ(generate(*engine, request).timings.reused_tokens, 0);
+}
+
+// Kept blocks give way to texts that need the room.
+TEST(Engine, KeptPrefixesAreEvicted) {
+  EngineOptions options = SmallOptions();
+  options.max_sequences = 2;
+  const auto fresh = Open("llama-default", options);
+  const auto engine = Open("llama-default", options);
+  engine->KeepPrefixes(true);
+  for (int seed = 0; seed < 20; ++seed) {
+    const Request request = MakeRequest(150, seed, true);
+    EXPECT_EQ(Answer(*engine, request), Answer(*fresh, request)) << seed;
+  }
+}
+
 TEST(Engine, GenerateKeepsTheEventsOfOthers) {
   const auto engine = Open("llama-default", SmallOptions());
   const auto expected = Answer(*engine, MakeRequest(9, 4, true));

@@ -216,5 +216,52 @@ TEST(KvCache, WindowGroupsLetGoOfWhatNoQuerySees) {
   EXPECT_EQ(cache.free_blocks(), 100);
 }
 
+TEST(KvCache, KeepsThePrefixesOfFreedSequences) {
+  const std::vector<CacheGroupSpec> groups = {{.window = 0}, {.window = 0}};
+  KvCache cache(groups, 4, [](int, int64_t, int64_t, int64_t) {});
+  cache.KeepPrefixes(true);
+  std::vector<int32_t> ids(100);
+  for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int32_t>(i);
+  const auto first = cache.Create();
+  ASSERT_TRUE(cache.Extend(first, 70));
+  const std::vector<int32_t> table(cache.block_table(first, 1).begin(),
+                                   cache.block_table(first, 1).end());
+  cache.Free(first, ids);
+  EXPECT_EQ(cache.free_blocks(), 2);
+  // Two sequences share what is kept; neither takes the block of its last id.
+  const auto second = cache.Create(), third = cache.Create();
+  EXPECT_EQ(cache.Reuse(second, ids), 64);
+  EXPECT_EQ(cache.Reuse(third, std::span(ids).first(64)), 32);
+  EXPECT_EQ(cache.block_table(second, 1)[0], table[0]);
+  EXPECT_EQ(cache.block_table(second, 1)[1], table[1]);
+  ASSERT_TRUE(cache.Extend(third, 32));
+  EXPECT_NE(cache.block_table(third, 0)[1], cache.block_table(second, 0)[1]);
+  cache.Free(third);
+  cache.Free(second);
+  EXPECT_EQ(cache.free_blocks(), 2);
+  // The end of the text goes first where room is needed, then its beginning.
+  const auto large = cache.Create();
+  ASSERT_TRUE(cache.Extend(large, 3 * kCacheBlockSize));
+  const auto fourth = cache.Create();
+  EXPECT_EQ(cache.Reuse(fourth, ids), 32);
+  cache.Free(fourth);
+  ASSERT_TRUE(cache.Extend(large, 1));
+  EXPECT_EQ(cache.Reuse(cache.Create(), ids), 0);
+  EXPECT_FALSE(cache.Extend(large, kCacheBlockSize));
+}
+
+TEST(KvCache, BlocksBehindAWindowAreNotKept) {
+  const std::vector<CacheGroupSpec> groups = {{.window = 0}, {.window = 20}};
+  KvCache cache(groups, 8, [](int, int64_t, int64_t, int64_t) {});
+  cache.KeepPrefixes(true);
+  const std::vector<int32_t> ids(100, 5);
+  const auto first = cache.Create();
+  ASSERT_TRUE(cache.Extend(first, 96));
+  cache.FreeBehindWindow(first);
+  cache.Free(first, ids);
+  EXPECT_EQ(cache.Reuse(cache.Create(), ids), 0);
+  EXPECT_EQ(cache.free_blocks(), 8);
+}
+
 }  // namespace
 }  // namespace fathom

@@ -162,6 +162,8 @@ Status Run(ChatArguments& arguments) {
   NoticeList notices;
   FATHOM_ASSIGN(auto engine, Engine::Create(model, &notices));
   PrintNotices(notices, arguments.model.quiet);
+  // Each turn begins with all that was said before.
+  engine->KeepPrefixes(true);
   return Chat(arguments, std::move(model), std::move(engine), std::move(conversation)).Loop();
 }
 
