@@ -107,16 +107,16 @@ struct Race {
   }
 };
 
-// Runs work(worker) on every worker and times it between two barriers. Returns milliseconds.
+// Runs work(worker) on every worker and times it from before the first begins to when the last has
+// ended: a clock that one worker reads behind a barrier misses what the others did before that
+// worker was scheduled again, and a roof comes out too high. Returns milliseconds.
 template <typename Work>
 double TimeOnPool(ThreadPool& pool, const Work& work) {
   Clock::time_point start, end;
   pool.Run([&](const Worker& worker) {
-    worker.Barrier();
-    if (worker.index == 0) start = Clock::now();
+    worker.BarrierThen([&] { start = Clock::now(); });
     work(worker);
-    worker.Barrier();
-    if (worker.index == 0) end = Clock::now();
+    worker.BarrierThen([&] { end = Clock::now(); });
   });
   return std::max(Milliseconds(end - start), 1e-6);
 }

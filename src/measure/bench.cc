@@ -72,7 +72,7 @@ class Roof {
       FATHOM_ASSIGN(options.features, FeaturesAllowed(machine.cpu.features, isa));
     }
     FATHOM_ASSIGN(RoofProbe probe, RoofProbe::Create(options, notices));
-    return Roof(std::move(probe), info.threads, options.features);
+    return Roof(std::move(probe), info.threads, machine.cpu.pin_order, options.features);
   }
 
   // The name of the roof that this phase and type run against; `integers`: the many-row products
@@ -97,9 +97,10 @@ class Roof {
   }
 
  private:
-  Roof(RoofProbe probe, int threads, CpuFeatures features)
+  // Pinned as the engine's threads are: two that share a CPU would halve the roof.
+  Roof(RoofProbe probe, int threads, const std::vector<int>& cpus, CpuFeatures features)
       : probe_(std::move(probe)),
-        pool_(std::make_unique<ThreadPool>(threads)),
+        pool_(std::make_unique<ThreadPool>(threads, cpus)),
         features_(features) {}
 
   RoofProbe probe_;
