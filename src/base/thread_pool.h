@@ -64,8 +64,8 @@ inline Range Split(size_t total, const Worker& worker, size_t grain = 1) {
   return {std::min(first * grain, total), last >= grains ? total : last * grain};
 }
 
-// The CPUs that this thread may run on (sched_getaffinity), ascending; empty where the system does
-// not tell (macOS).
+// The CPUs that this thread may run on (sched_getaffinity), ascending; while a pool has pinned it,
+// those it had before (base/affinity.h). Empty where the system does not tell (macOS).
 std::vector<int> AffinityCpus();
 
 class ThreadPool {
