@@ -36,8 +36,17 @@ void AddSamplingOptions(CLI::App& app, SamplingArguments& arguments) {
   app.add_option("--no-repeat-ngram-size", arguments.no_repeat_ngram_size,
                  "no sequence of so many tokens twice");
   app.add_option("--num-return-sequences", arguments.num_return_sequences,
-                 "answers to one prompt (needs --do-sample)")
+                 "answers to one prompt (needs --do-sample or --num-beams)")
       ->check(CLI::Range(1, 256));
+  app.add_option("--num-beams", arguments.num_beams,
+                 "beam search with so many beams; the answer comes when it is whole")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--length-penalty", arguments.length_penalty,
+                 "beam search: exponent of the length by which scores are divided (default: 1)");
+  app.add_option("--early-stopping", arguments.early_stopping,
+                 "beam search: true ends it with num_beams finished answers, never once none can "
+                 "get better (default: false)")
+      ->check(CLI::IsMember({"true", "false", "never"}));
   app.add_option("--seed", arguments.seed, "seed of the draws (default: a random one)");
   app.add_option("--stop", arguments.stop, "end before this text (may be given several times)");
   app.add_flag("--ignore-eos", arguments.ignore_eos, "go on past the end-of-text token");
@@ -62,6 +71,10 @@ void ApplySampling(const SamplingArguments& arguments, Request& request) {
   Override(arguments.min_new_tokens, sampling.min_new_tokens);
   if (arguments.max_new_tokens) request.max_new_tokens = *arguments.max_new_tokens;
   Override(arguments.num_return_sequences, request.num_return_sequences);
+  Override(arguments.num_beams, request.num_beams);
+  Override(arguments.length_penalty, request.length_penalty);
+  if (arguments.early_stopping)
+    request.early_stopping = ParseEarlyStopping(*arguments.early_stopping);
   for (const std::string& stop : arguments.stop) request.stop_strings.push_back(stop);
   request.ignore_eos = arguments.ignore_eos;
   request.seed = arguments.seed ? *arguments.seed : RandomSeed();

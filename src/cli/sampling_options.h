@@ -24,6 +24,9 @@ struct SamplingArguments {
   std::optional<double> repetition_penalty;
   std::optional<int64_t> no_repeat_ngram_size;
   std::optional<int> num_return_sequences;
+  std::optional<int> num_beams;
+  std::optional<double> length_penalty;
+  std::optional<std::string> early_stopping;
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   bool ignore_eos = false;

@@ -8,46 +8,13 @@
 #include "backends/backend.h"
 #include "base/log.h"
 #include "checkpoint/model_config.h"
-#include "engine/engine_limits.h"
+#include "engine/engine_state.h"
 #include "engine/generation_settings.h"
-#include "engine/kv_cache.h"
 #include "engine/output_pieces.h"
 #include "engine/plan_builder.h"
 #include "engine/random_cache.h"
-#include "engine/scheduler.h"
-#include "engine/sequence.h"
-#include "engine/step_runner.h"
-#include "sampling/sampler.h"
 
 namespace fathom {
-
-struct Engine::State {
-  std::shared_ptr<const Model> model;
-  EngineLimits limits;
-  std::shared_ptr<CacheStore> store;
-  std::unique_ptr<KvCache> cache;
-  std::unique_ptr<StepRunner> runner;
-  std::unique_ptr<Scheduler> scheduler;
-  EngineStats stats;
-  RequestId next_id = 1;
-  std::vector<StepEvent> kept;  // events that Generate saw of other requests
-  std::vector<ScheduledTokens> step;
-  ScoreRow row;
-  TokenDistribution distribution;
-  SamplingArm arm = SamplingArm::kPartial;
-  std::vector<int64_t> windows;  // of each attention that the graph keeps
-
-  Status CheckRequest(const Request& request) const;
-  Status CheckPrompt(std::span<const int32_t> ids, int64_t room) const;
-  Result<RequestId> Queue(Request request, std::optional<uint64_t> random_prefix);
-  Result<int32_t> Choose(const Sequence& sequence, std::span<float> logits);
-  Result<int32_t> ChooseFromRow(const Sequence& sequence);
-  void Advance(Sequence& sequence, std::span<float> logits, std::vector<StepEvent>& events);
-  void Finish(Sequence& sequence, FinishReason reason, StepEvent& event);
-  void CountStep(double seconds);
-  void CollectOutputs();
-  void StartCache(const Sequence& sequence);
-};
 
 std::string_view FinishReasonName(FinishReason reason) {
   switch (reason) {
@@ -133,18 +100,45 @@ Status Engine::State::CheckRequest(const Request& request) const {
   if (request.max_new_tokens.value_or(1) < 1) {
     return Status::Usage("max_new_tokens", fmt::format("{} is below 1", *request.max_new_tokens));
   }
-  const int sequences = request.num_return_sequences;
-  if (sequences < 1 || sequences > limits.max_sequences) {
-    return Status::Usage("num_return_sequences", fmt::format("{} is not between 1 and {}",
-                                                             sequences, limits.max_sequences));
-  }
-  if (sequences > 1 && !request.sampling.do_sample) {
-    return Status::Usage("num_return_sequences",
-                         fmt::format("{}, but greedy decoding yields 1", sequences),
-                         "switch on do_sample");
-  }
+  FATHOM_TRY(CheckSequences(request));
   if (!request.stop_strings.empty() && model->tokenizer() == nullptr) {
     return Status::Usage("stop", "a stop string needs a tokenizer, and the model has none");
+  }
+  return Status::Ok();
+}
+
+Status Engine::State::CheckSequences(const Request& request) const {
+  const int sequences = request.num_return_sequences, beams = request.num_beams;
+  for (const auto& [field, value] :
+       {std::pair("num_return_sequences", sequences), std::pair("num_beams", beams)}) {
+    if (value >= 1 && value <= limits.max_sequences) continue;
+    return Status::Usage(field,
+                         fmt::format("{} is not between 1 and {}", value, limits.max_sequences));
+  }
+  if (beams == 1) {
+    if (sequences == 1 || request.sampling.do_sample) return Status::Ok();
+    return Status::Usage("num_return_sequences",
+                         fmt::format("{}, but greedy decoding yields 1", sequences),
+                         "switch on do_sample, or give as many num_beams");
+  }
+  if (sequences > beams) {
+    return Status::Usage("num_return_sequences",
+                         fmt::format("{} exceeds num_beams, {}", sequences, beams));
+  }
+  const SamplingParams& sampling = request.sampling;
+  if (sampling.do_sample && (sampling.typical_p < 1 || sampling.top_h)) {
+    return Status::Usage("num_beams", "cannot draw with typical_p or top_h", "take num_beams 1");
+  }
+  const auto eos = static_cast<int64_t>(request.sampling.eos_token_id.size());
+  if (BeamSearch::Candidates(beams, eos) > model->vocab_size()) {
+    return Status::Usage("num_beams",
+                         fmt::format("{} want {} candidates of a vocabulary of {}", beams,
+                                     BeamSearch::Candidates(beams, eos), model->vocab_size()));
+  }
+  const Graph& graph = model->graph();
+  if (!graph.attentions.empty() || graph.keeps_hidden_states) {
+    return Status::Usage("num_beams", "cannot go with output_attentions or output_hidden_states",
+                         "take num_beams 1");
   }
   return Status::Ok();
 }
@@ -191,11 +185,12 @@ Result<RequestId> Engine::State::Queue(Request request, std::optional<uint64_t> 
                                      entry->length_limit, entry->prompt_length),
                          "give max_new_tokens");
   }
-  entry->reserved_blocks = request.num_return_sequences * KvCache::BlocksFor(entry->length_limit);
+  entry->num_sequences = std::max(request.num_return_sequences, request.num_beams);
+  entry->reserved_blocks = entry->num_sequences * KvCache::BlocksFor(entry->length_limit);
   if (entry->reserved_blocks > limits.num_blocks) {
     return Status::RunTime(
         fmt::format("{} sequences of {} tokens need {} cache blocks, there are {}",
-                    request.num_return_sequences, entry->length_limit, entry->reserved_blocks,
+                    entry->num_sequences, entry->length_limit, entry->reserved_blocks,
                     limits.num_blocks),
         "ask for fewer or shorter sequences");
   }
@@ -203,6 +198,7 @@ Result<RequestId> Engine::State::Queue(Request request, std::optional<uint64_t> 
   request.use_cache = request.use_cache && model->options().IsOn("use_cache");
   entry->processors = ActiveProcessors(request.sampling);
   entry->request = std::move(request);
+  if (entry->request.num_beams > 1) StartBeams(*entry);
   entry->id = next_id++;
   entry->submitted = Clock::now();
   scheduler->Add(entry);
@@ -210,6 +206,20 @@ Result<RequestId> Engine::State::Queue(Request request, std::optional<uint64_t> 
 }
 
 void Engine::Cancel(RequestId id) { state_->scheduler->Cancel(id); }
+
+RequestTimings Engine::State::TimingsOf(const Sequence& sequence, int64_t new_tokens) const {
+  const RequestState& request = *sequence.state;
+  const auto now = Clock::now();
+  const bool any = new_tokens > 0;
+  return {
+      .prompt_tokens = request.prompt_length,
+      .new_tokens = new_tokens,
+      .reused_tokens = request.reused_tokens,
+      .queue_ms = MillisecondsBetween(request.submitted, sequence.started),
+      .prefill_ms = MillisecondsBetween(sequence.started, any ? sequence.first_token : now),
+      .decode_ms = any ? MillisecondsBetween(sequence.first_token, now) : 0,
+  };
+}
 
 // The next token of a sequence from its row of logits.
 Result<int32_t> Engine::State::Choose(const Sequence& sequence, std::span<float> logits) {
@@ -235,23 +245,18 @@ void Engine::State::Finish(Sequence& sequence, FinishReason reason, StepEvent& e
   const RequestState& request = *sequence.state;
   event.finish_reason = reason;
   if (request.request.want_text) event.text += sequence.text.Finish();
-  const auto now = Clock::now();
-  const bool any = sequence.length() > request.prompt_length;
-  event.timings = {
-      .prompt_tokens = request.prompt_length,
-      .new_tokens = sequence.length() - request.prompt_length,
-      .reused_tokens = request.reused_tokens,
-      .queue_ms = MillisecondsBetween(request.submitted, sequence.started),
-      .prefill_ms = MillisecondsBetween(sequence.started, any ? sequence.first_token : now),
-      .decode_ms = any ? MillisecondsBetween(sequence.first_token, now) : 0,
-  };
+  event.timings = TimingsOf(sequence, sequence.length() - request.prompt_length);
   scheduler->Remove(sequence);
+}
+
+bool Engine::State::IsEos(const RequestState& request, int32_t id) const {
+  const std::vector<int32_t>& eos = request.request.sampling.eos_token_id;
+  return !request.request.ignore_eos && std::ranges::find(eos, id) != eos.end();
 }
 
 void Engine::State::Advance(Sequence& sequence, std::span<float> logits,
                             std::vector<StepEvent>& events) {
   const RequestState& request = *sequence.state;
-  const SamplingParams& params = request.request.sampling;
   StepEvent& event = events.emplace_back();
   event.request = request.id;
   event.sequence = sequence.index;
@@ -268,8 +273,7 @@ void Engine::State::Advance(Sequence& sequence, std::span<float> logits,
   if (sequence.in_prompt()) sequence.first_token = Clock::now();
   sequence.ids.push_back(id);
   event.new_ids.push_back(id);
-  const bool eos = !request.request.ignore_eos &&
-                   std::ranges::find(params.eos_token_id, id) != params.eos_token_id.end();
+  const bool eos = IsEos(request, id);
   // The token that ends a text is no part of it, special to the tokenizer or not.
   if (!eos || !request.request.skip_special_tokens) {
     std::string text = sequence.text.Push(id);
@@ -325,6 +329,10 @@ Result<std::vector<StepEvent>> Engine::Step() {
     const auto row_logits = logits.subspan(row++ * vocab, vocab);
     // The prompt ran once; each further sequence starts from its cache and its last logits.
     Sequence& first = *tokens.sequence;
+    if (first.state->beam_search) {
+      state.AdvanceBeam(first, row_logits, events);
+      continue;
+    }
     std::vector<Sequence*> sequences = {&first};
     if (first.in_prompt() && first.index == 0) {
       for (int i = 1; i < first.state->request.num_return_sequences; ++i) {

@@ -65,6 +65,11 @@ SamplingParams SamplingParamsFrom(const GenerationConfig& config) {
   return params;
 }
 
+EarlyStopping ParseEarlyStopping(std::string_view name) {
+  if (name == "true") return EarlyStopping::kTrue;
+  return name == "never" ? EarlyStopping::kNever : EarlyStopping::kFalse;
+}
+
 Request RequestFrom(const GenerationConfig& config) {
   Request request;
   request.sampling = SamplingParamsFrom(config);
@@ -72,6 +77,9 @@ Request RequestFrom(const GenerationConfig& config) {
   request.max_length = config.max_length;
   request.stop_strings = config.stop_strings.value_or(std::vector<std::string>{});
   request.num_return_sequences = static_cast<int>(config.num_return_sequences.value_or(1));
+  request.num_beams = static_cast<int>(config.num_beams.value_or(1));
+  request.length_penalty = config.length_penalty.value_or(1);
+  request.early_stopping = ParseEarlyStopping(config.early_stopping.value_or("false"));
   request.use_cache = config.use_cache.value_or(true);
   return request;
 }

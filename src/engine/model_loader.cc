@@ -71,6 +71,7 @@ class ModelLoader {
     FATHOM_ASSIGN(const ConfigFile file, ConfigFile::Open(state_->path));
     FATHOM_TRY(ReadConfig(file));
     FATHOM_ASSIGN(state_->generation_config, GenerationConfig::OpenFolder(state_->path));
+    MakeRoomForSequences();
     FATHOM_TRY(CreateTheBackend());
     StartTokenizer();
     FATHOM_ASSIGN(state_->checkpoint, Checkpoint::Open(state_->path));
@@ -128,6 +129,16 @@ class ModelLoader {
                       asked, config.max_position_embeddings));
     }
     return Status::Ok();
+  }
+
+  // Sequences that the model's own generation_config.json asks for, as far as any engine goes.
+  void MakeRoomForSequences() {
+    constexpr int64_t kMost = 64;
+    const GenerationConfig& config = state_->generation_config;
+    const int64_t asked =
+        std::max(config.num_return_sequences.value_or(1), config.num_beams.value_or(1));
+    int64_t& room = state_->options.max_sequences;
+    if (room > 0) room = std::max(room, std::min(asked, kMost));
   }
 
   Status CreateTheBackend() {

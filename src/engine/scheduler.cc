@@ -9,7 +9,7 @@ namespace fathom {
 void Scheduler::StartWaiting(const Tokenizer* tokenizer) {
   while (!waiting_.empty()) {
     RequestState& next = *waiting_.front();
-    const int sequences = next.request.num_return_sequences;
+    const int sequences = next.num_sequences;
     if (running_sequences_ + sequences > limits_.max_sequences) return;
     if (reserved_blocks_ + next.reserved_blocks > limits_.max_blocks) return;
     running_sequences_ += sequences;
@@ -31,8 +31,9 @@ void Scheduler::Schedule(const Tokenizer* tokenizer, std::vector<ScheduledTokens
   for (const bool decode : {true, false}) {
     for (const auto& sequence : running_) {
       const int64_t pending = sequence->length() - cache_.length(sequence->cache);
-      FATHOM_CHECK(pending > 0);
-      if ((pending == 1) != decode || room == 0) continue;
+      // A beam that has run waits for the others.
+      FATHOM_CHECK(pending > 0 || sequence->state->beam_search);
+      if (pending == 0 || (pending == 1) != decode || room == 0) continue;
       const int64_t count = std::min(pending, room);
       step.push_back({sequence.get(), count, count == pending});
       room -= count;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/beam_search.h"
 #include "engine/kv_cache.h"
 #include "engine/output_pieces.h"
 #include "engine/stop_matcher.h"
@@ -23,6 +24,8 @@ inline double MillisecondsBetween(Clock::time_point from, Clock::time_point to) 
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
+struct Sequence;
+
 struct RequestState {
   RequestId id = 0;
   Request request;
@@ -31,9 +34,13 @@ struct RequestState {
   int64_t length_limit = 0;               // of each sequence, prompt included
   int64_t reserved_blocks = 0;            // of each group, for all its sequences
   int64_t reused_tokens = 0;              // of the prompt
+  int num_sequences = 1;                  // run at once: those to return, or the beams
   int alive = 0;                          // sequences not finished
   std::optional<uint64_t> random_prefix;  // Engine::SubmitAtDepth: its seed
   Clock::time_point submitted;
+  std::optional<BeamSearch> beam_search;  // num_beams > 1
+  std::vector<Sequence*> beams;           // by index; from the end of the prompt on
+  Status beam_status;                     // of the first row that failed
 };
 
 // The text of the ids, as far as it is certain.

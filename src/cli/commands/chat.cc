@@ -141,7 +141,7 @@ class Chat {
     std::fprintf(stderr, "[%lld + %lld tokens, %.0f tok/s%s]\n",
                  static_cast<long long>(timings.prompt_tokens),
                  static_cast<long long>(timings.new_tokens), rate,
-                 sequence.finish_reason == FinishReason::kLength      ? ", the context is full"
+                 sequence.finish_reason == FinishReason::kLength      ? ", the length limit"
                  : sequence.finish_reason == FinishReason::kCancelled ? ", stopped"
                                                                       : "");
   }
@@ -156,7 +156,7 @@ class Chat {
 };
 
 Status Run(ChatArguments& arguments) {
-  arguments.model.engine.max_sequences = 1;
+  arguments.model.engine.max_sequences = arguments.sampling.num_beams.value_or(1);
   FATHOM_ASSIGN(auto model, LoadModel(arguments.model));
   FATHOM_ASSIGN(Conversation conversation, Conversation::Create(*model));
   NoticeList notices;

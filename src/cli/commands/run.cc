@@ -202,7 +202,8 @@ Status Run(RunArguments arguments) {
   // From here on an interruption ends the answer, not the program in the middle of a write.
   const InterruptGuard guard;
   arguments.model.engine.max_sequences =
-      std::max<int64_t>(arguments.sampling.num_return_sequences.value_or(1), 1);
+      std::max({int64_t{1}, int64_t{arguments.sampling.num_return_sequences.value_or(1)},
+                int64_t{arguments.sampling.num_beams.value_or(1)}});
   arguments.model.engine.output_attentions = arguments.output_attentions.has_value();
   arguments.model.engine.output_hidden_states = arguments.output_hidden_states.has_value();
   FATHOM_ASSIGN(const auto model, LoadModel(arguments.model));
