@@ -39,7 +39,8 @@ class Basics(CliTest):
             self.assertIn(b"--", outcome.out)
         for option in ("--max-new-tokens", "--min-new-tokens", "--do-sample", "--temperature",
                        "--top-k", "--top-p", "--min-p", "--typical-p", "--repetition-penalty",
-                       "--no-repeat-ngram-size", "--num-return-sequences", "--seed", "--stop",
+                       "--no-repeat-ngram-size", "--num-beams", "--num-return-sequences", "--seed",
+                       "--stop",
                        "--dtype", "--attn-implementation", "--threads", "--system",
                        "--prompt-file", "--ignore-eos", "--raw", "--quiet", "--backend", "--isa",
                        "--enable", "--disable", "--require", "--format", "--ids"):
