@@ -12,7 +12,7 @@ namespace fathom {
 
 struct EngineOptions {
   // Where it runs. An isa that this machine lacks is an error, never a quiet step down.
-  std::string backend = "cpu";  // "cpu", "reference"
+  std::string backend = "cpu";  // a folder of src/backends: "cpu", "reference"
   std::string isa;              // "": the best here; else amx, avx512, avx2, baseline, neon
   int threads = 0;              // 0: the cores this process may use
 

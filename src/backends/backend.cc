@@ -5,24 +5,32 @@
 
 namespace fathom {
 
+const BackendRecord* FindBackend(std::string_view name) {
+  for (const BackendRecord* record : AllBackends()) {
+    if (record->name == name) return record;
+  }
+  return nullptr;
+}
+
+bool IsPlainBackend(std::string_view name) {
+  const BackendRecord* record = FindBackend(name);
+  return record != nullptr && record->plain;
+}
+
 Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Machine& machine,
                                                const BackendOptions& options) {
+  if (const BackendRecord* record = FindBackend(name)) return record->create(machine, options);
   std::vector<std::string_view> names;
-  for (const BackendRecord* record : AllBackends()) {
-    if (record->name == name) return record->create(machine, options);
-    names.push_back(record->name);
-  }
+  for (const BackendRecord* record : AllBackends()) names.push_back(record->name);
   return Status::Usage("--backend", fmt::format("there is no backend \"{}\"", name),
                        fmt::format("choose one of {}", fmt::join(names, ", ")));
 }
 
 TuningSummary RememberedTuning(std::string_view name, const Machine& machine,
                                const BackendOptions& options) {
-  for (const BackendRecord* record : AllBackends()) {
-    if (record->name != name || record->remembered == nullptr) continue;
-    return record->remembered(machine, options);
-  }
-  return {};
+  const BackendRecord* record = FindBackend(name);
+  if (record == nullptr || record->remembered == nullptr) return {};
+  return record->remembered(machine, options);
 }
 
 }  // namespace fathom

@@ -142,8 +142,15 @@ struct BackendRecord {
   Result<std::unique_ptr<Backend>> (*create)(const Machine& machine, const BackendOptions& options);
   // What its tuner has kept for this machine, over all models; null: none. Times nothing.
   TuningSummary (*remembered)(const Machine& machine, const BackendOptions& options) = nullptr;
+  // The records' references on float32 weights and nothing packed: rows that choose kernels, a
+  // type, or how weights are kept change nothing.
+  bool plain = false;
 };
 std::span<const BackendRecord* const> AllBackends();
+// Null where there is none of this name.
+const BackendRecord* FindBackend(std::string_view name);
+// Whether there is a backend of this name and it is plain.
+bool IsPlainBackend(std::string_view name);
 Result<std::unique_ptr<Backend>> CreateBackend(std::string_view name, const Machine& machine,
                                                const BackendOptions& options);
 

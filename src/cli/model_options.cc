@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "backends/backend.h"
 #include "base/utf8.h"
 
 namespace fathom {
@@ -17,11 +18,21 @@ namespace {
 constexpr std::string_view kDemoName = "fathom-tales";
 constexpr size_t kMaxInputBytes = size_t{1} << 30;
 
+// "cpu (what it is), reference (what it is)"
+std::string BackendNames() {
+  std::string names;
+  for (const BackendRecord* backend : AllBackends()) {
+    if (!names.empty()) names += ", ";
+    names += fmt::format("{} ({})", backend->name, backend->description);
+  }
+  return names;
+}
+
 }  // namespace
 
 void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
   EngineOptions& engine = arguments.engine;
-  app.add_option("--backend", engine.backend, "cpu, or reference (plain loops, the oracle)");
+  app.add_option("--backend", engine.backend, BackendNames());
   app.add_option("--isa", engine.isa,
                  "force an instruction set: amx, avx512, avx2, baseline, neon");
   app.add_option("--threads", engine.threads, "threads (default: the cores usable)")

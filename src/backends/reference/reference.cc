@@ -112,6 +112,7 @@ const BackendRecord& backend_reference() {
       .name = "reference",
       .description = "plain float32 loops on one thread: what the other backends are held against",
       .create = Create,
+      .plain = true,
   };
   return record;
 }

@@ -1,6 +1,7 @@
 // Row 13. On: attention in tiles with a softmax that is carried along (flash_attention_2; sdpa is
 // the same kernel here). Off: eager, all scores of a query written out. Obeyed by the backends
 // (Plan::attn_implementation).
+#include "backends/backend.h"
 #include "optimizations/row_tools.h"
 
 namespace fathom {
@@ -15,9 +16,9 @@ Detection Detect(const RowInput& input) {
   DeviceStatus cpu = {
       DeviceState::kAvailable,
       Say(input.language, "tiled attention for every instruction set", "每个指令集都有分块注意力")};
-  if (input.options.backend == "reference") {
-    cpu = {DeviceState::kNoEffect, Say(input.language, "the reference backend has one attention",
-                                       "reference 后端只有一种注意力")};
+  if (IsPlainBackend(input.options.backend)) {
+    cpu = {DeviceState::kNoEffect, Say(input.language, "the {} backend has one attention",
+                                       "{} 后端只有一种注意力", input.options.backend)};
   }
   return DetectOn(input, std::move(cpu));
 }

@@ -19,10 +19,11 @@ TuningSummary Remembered(const RowInput& input) {
 }
 
 Detection Detect(const RowInput& input) {
-  if (input.options.backend == "reference") {
-    return DetectOn(input, {DeviceState::kNoEffect,
-                            Say(input.language, "the reference backend has one loop a shape",
-                                "reference 后端对每种形状只有一个循环")});
+  const BackendRecord* backend = FindBackend(input.options.backend);
+  if (backend != nullptr && backend->remembered == nullptr) {
+    return DetectOn(input,
+                    {DeviceState::kNoEffect, Say(input.language, "the {} backend has no tuner",
+                                                 "{} 后端没有调优器", backend->name)});
   }
   std::vector<std::string> evidence;
   const TuningSummary tuning = Remembered(input);

@@ -1,6 +1,7 @@
 // Row 11. On: weights narrower than float32: bfloat16, float16, or int8 and int4 made at load. Off:
 // float32. `auto` is the checkpoint's type; nothing becomes lossier by itself. Obeyed by
 // engine/plan_builder.cc.
+#include "backends/backend.h"
 #include "optimizations/row_tools.h"
 
 namespace fathom {
@@ -33,10 +34,9 @@ Detection Detect(const RowInput& input) {
                 "weights are widened to float32 as they are read: no bfloat16 unit "
                 "(avx512_bf16, amx_bf16)",
                 "没有 bfloat16 单元（avx512_bf16、amx_bf16）：读取权重时展宽为 float32")};
-  if (input.options.backend == "reference") {
-    cpu = {DeviceState::kNoEffect,
-           Say(input.language, "the reference backend holds float32 weights",
-               "reference 后端只保存 float32 权重")};
+  if (IsPlainBackend(input.options.backend)) {
+    cpu = {DeviceState::kNoEffect, Say(input.language, "the {} backend holds float32 weights",
+                                       "{} 后端只保存 float32 权重", input.options.backend)};
   }
   return DetectOn(input, std::move(cpu), std::move(evidence));
 }

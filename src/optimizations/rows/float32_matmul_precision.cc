@@ -2,6 +2,7 @@
 // Off: highest, the default. Acts on float32 weights alone, and only where the CPU has a bfloat16
 // unit; elsewhere it falls back to highest, as torch does, and says so. Obeyed by the kernels
 // (Plan::float32_matmul_precision).
+#include "backends/backend.h"
 #include "optimizations/row_tools.h"
 
 namespace fathom {
@@ -23,10 +24,10 @@ std::vector<std::string_view> Units(const RowInput& input) {
 }
 
 DeviceStatus OnCpu(const RowInput& input, bool units) {
-  if (input.options.backend == "reference") {
+  if (IsPlainBackend(input.options.backend)) {
     return {DeviceState::kNoEffect,
-            Say(input.language, "the reference backend multiplies float32 in plain loops",
-                "reference 后端以普通循环计算 float32")};
+            Say(input.language, "the {} backend multiplies float32 in plain loops",
+                "{} 后端以普通循环计算 float32", input.options.backend)};
   }
   if (!units && input.machine.cpu.features.Has(CpuFeature::kNeon)) {
     return {DeviceState::kUnavailable,

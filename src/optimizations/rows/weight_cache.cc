@@ -1,6 +1,7 @@
 // A further row. On: weights that were packed once are kept in the user's cache folder and mapped
 // by the next start. Off: every start packs them from the checkpoint. Obeyed by
 // engine/weight_cache.h.
+#include "backends/backend.h"
 #include "base/cache_file.h"
 #include "optimizations/row_tools.h"
 
@@ -30,8 +31,9 @@ std::vector<Arm> Arms(const RowInput& input, std::string_view device) {
 
 // Why nothing is kept although the row is on; empty where something is.
 std::string NothingKept(const RowInput& input, const EngineOptions& options) {
-  if (options.backend == "reference") {
-    return Say(input.language, "the reference backend packs nothing", "reference 后端不打包权重");
+  if (IsPlainBackend(options.backend)) {
+    return Say(input.language, "the {} backend packs nothing", "{} 后端不打包权重",
+               options.backend);
   }
   if (!options.IsOn("compile")) {
     return Say(input.language, "without compile weights run as the checkpoint has them",
