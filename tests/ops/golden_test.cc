@@ -1,6 +1,5 @@
 // The references against torch and transformers: tests/goldens/ops, written by
 // tools/goldens/make_ops.py.
-#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,65 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
 #include "ops/activation_function.h"
 #include "ops/op.h"
+#include "tests/ops/golden.h"
 
 namespace fathom {
 namespace {
-
-JsonArray LoadCases(const std::string& name) {
-  auto file = ParseJsonFile(fmt::format("{}/tests/goldens/ops/{}.json", FATHOM_SOURCE_DIR, name));
-  EXPECT_TRUE(file.ok()) << file.status().message();
-  if (!file.ok()) return {};
-  EXPECT_FALSE(file->Find("cases")->as_array().empty());
-  return file->Find("cases")->as_array();
-}
-
-std::vector<float> Floats(const JsonValue& golden, std::string_view key) {
-  std::vector<float> values;
-  for (const JsonValue& value : golden.Find(key)->as_array()) {
-    values.push_back(static_cast<float>(value.as_double()));
-  }
-  return values;
-}
-
-int64_t Int(const JsonValue& golden, std::string_view key) { return golden.Find(key)->as_int(); }
-double Double(const JsonValue& golden, std::string_view key) {
-  return golden.Find(key)->as_double();
-}
-std::string String(const JsonValue& golden, std::string_view key) {
-  return golden.Find(key)->as_string();
-}
-
-Operand AsOperand(std::vector<float>& values, Shape shape) {
-  EXPECT_EQ(shape.elements(), static_cast<int64_t>(values.size()));
-  return {.tensor = Tensor::Dense(DType::kF32, shape, values.data())};
-}
-Operand AsOperand(std::vector<int32_t>& values, Shape shape) {
-  EXPECT_EQ(shape.elements(), static_cast<int64_t>(values.size()));
-  return {.tensor = Tensor::Dense(DType::kI32, shape, values.data())};
-}
-
-// Runs the reference into a fresh output.
-std::vector<float> RunReference(std::string_view op, const Attributes& attributes,
-                                std::vector<Operand> inputs, Shape output_shape) {
-  std::vector<float> out(output_shape.elements(), NAN);
-  Operand output = AsOperand(out, output_shape);
-  GetOp(op).reference({.attributes = &attributes, .inputs = inputs, .outputs = {&output, 1}});
-  return out;
-}
-
-// |found - wanted| <= tolerance * (absolute scale of the numbers that went in).
-void ExpectNear(const std::vector<float>& found, const std::vector<float>& wanted,
-                const std::vector<float>& scale, double tolerance) {
-  ASSERT_EQ(found.size(), wanted.size());
-  for (size_t i = 0; i < found.size(); ++i) {
-    const double allowed = tolerance * (scale.size() == 1 ? scale[0] : std::abs(scale[i]));
-    ASSERT_LE(std::abs(double{found[i]} - wanted[i]), allowed)
-        << "element " << i << ": " << found[i] << ", should be " << wanted[i];
-  }
-}
 
 TEST(Golden, Activations) {
   size_t functions = 0;

@@ -1,6 +1,12 @@
-"""The list of tiny models: one feature a case, its config, and the mistake it must catch."""
+"""The list of tiny models: one feature a case, its config, and the mistake it must catch.
+
+A further architecture brings its cases in a file of its own beside this one: cases_NAME.py, with
+a list CASES.
+"""
 
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
 
 BASE = dict(
     vocab_size=80, hidden_size=64, intermediate_size=56, num_hidden_layers=2,
@@ -206,3 +212,5 @@ QWEN_CASES = [
 ]
 
 CASES = ROPE_CASES + LLAMA_CASES + QWEN_CASES
+for file in sorted(Path(__file__).parent.glob("cases_*.py")):
+    CASES += import_module(file.stem).CASES

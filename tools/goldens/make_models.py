@@ -183,6 +183,9 @@ def make(case):
 def main():
     quiet()
     wanted = sys.argv[1:]
+    unknown = set(wanted) - {case.name for case in CASES}
+    if unknown:
+        raise SystemExit(f"no such case: {', '.join(sorted(unknown))}")
     for case in CASES:
         if not wanted or case.name in wanted:
             make(case)
