@@ -2,16 +2,19 @@
 // in the same process:
 //   sampling_bench [--isa LEVEL] [--vocab N] [--rounds N]
 //
-// Rows of logits: normal (sigma 3, what random weights give) and peaked (some 40 tokens far above
-// the rest, what a language model gives). Eight rows in turn, so that a row is not where the last
-// call left it. A figure is the median over the rounds, the ratio the median of (case / max pass
-// before it).
+// Rows of logits: normal (sigma 3, what random weights give), peaked (some 40 tokens far above
+// the rest, what a language model gives), flat (sigma 1: top_p keeps most of the row) and rounded
+// (normal ones in bfloat16, full of ties). Eight rows in turn, so that a row is not where the last
+// call left it. A figure is the median over the rounds, then the mean; the ratio is the median of
+// (case / max pass before it).
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -39,14 +42,19 @@ float MaxPass(const float* x, size_t n) {
   return *std::max_element(best, best + kLanes);
 }
 
-Rows MakeRows(size_t vocab, bool peaked) {
+constexpr const char* kKinds[] = {"normal", "peaked", "flat", "rounded"};
+
+Rows MakeRows(size_t vocab, const std::string& kind) {
   std::mt19937 random(1);
-  std::normal_distribution<float> normal(0, 3);
+  std::normal_distribution<float> normal(0, kind == "flat" ? 1.0f : 3.0f);
   Rows rows(8, std::vector<float>(vocab));
   for (auto& row : rows) {
     for (float& x : row) x = normal(random);
-    for (int i = 0; peaked && i < 40; ++i) {
+    for (int i = 0; kind == "peaked" && i < 40; ++i) {
       row[random() % vocab] = 25 - 0.3f * static_cast<float>(i);
+    }
+    for (float& x : row) {
+      if (kind == "rounded") x = std::bit_cast<float>(std::bit_cast<uint32_t>(x) & 0xFFFF0000u);
     }
   }
   return rows;
@@ -128,8 +136,9 @@ void Measure(const Case& test, Rows& rows, const RowKernels& kernels, int rounds
     times.push_back(time);
     ratios.push_back(time / pass);
   }
-  fmt::print("  {:<46} {:9.1f} us {:8.2f}x    ({})\n", test.name, Median(times), Median(ratios),
-             (sum + static_cast<int64_t>(best)) % 10);
+  const double mean = std::accumulate(times.begin(), times.end(), 0.0) / rounds;
+  fmt::print("  {:<46} {:9.1f} us {:9.1f} us {:8.2f}x    ({})\n", test.name, Median(times), mean,
+             Median(ratios), (sum + static_cast<int64_t>(best)) % 10);
 }
 
 int Run(int argc, char** argv) {
@@ -150,16 +159,16 @@ int Run(int argc, char** argv) {
   }
   const RowKernels& kernels = RowKernelsFor(features);
   for (const size_t vocab : vocabularies) {
-    for (const bool peaked : {false, true}) {
-      Rows rows = MakeRows(vocab, peaked);
+    for (const std::string kind : kKinds) {
+      Rows rows = MakeRows(vocab, kind);
       std::vector<double> passes;
       float best = 0;
       for (int i = 0; i < rounds; ++i) {
         const auto& row = rows[static_cast<size_t>(i) % rows.size()];
         passes.push_back(MicrosecondsOf([&] { best += MaxPass(row.data(), row.size()); }));
       }
-      fmt::print("{} entries, {} logits, {}; max pass {:.1f} us\n", vocab,
-                 peaked ? "peaked" : "normal", kernels.isa, Median(passes));
+      fmt::print("{} entries, {} logits, {}; max pass {:.1f} us\n", vocab, kind, kernels.isa,
+                 Median(passes));
       for (const Case& test : Cases()) {
         const bool slow = test.arm == SamplingArm::kFullSort;
         Measure(test, rows, kernels, slow ? std::min(rounds, 21) : rounds);

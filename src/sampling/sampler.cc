@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "base/check.h"
+#include "sampling/block_draw.h"
 #include "sampling/philox.h"
 
 namespace fathom {
@@ -95,6 +96,7 @@ std::vector<const LogitsProcessor*> ActiveProcessors(const SamplingParams& param
 Status ProcessRow(std::span<const LogitsProcessor* const> processors, const RowContext& context,
                   SamplingArm arm, ScoreRow& row) {
   for (const LogitsProcessor* processor : processors) {
+    row.ApplyFloor();
     // What selects expects numbers that compare.
     if (processor->partial != nullptr) FATHOM_TRY(CheckScores(row));
     const bool partial = arm == SamplingArm::kPartial && processor->partial != nullptr;
@@ -104,6 +106,7 @@ Status ProcessRow(std::span<const LogitsProcessor* const> processors, const RowC
 }
 
 void Distribution(ScoreRow& row, TokenDistribution& out) {
+  row.ApplyFloor();
   out.ids.clear();
   out.probs.clear();
   out.ids.reserve(static_cast<size_t>(row.size()));
@@ -181,6 +184,8 @@ int32_t PickToken(const TokenDistribution& distribution, double u) {
 }
 
 int32_t DrawToken(ScoreRow& row, double u, TokenDistribution& scratch) {
+  if (const auto token = DrawByBlocks(row, u)) return *token;
+  row.ApplyFloor();
   if (!row.compact()) return static_cast<int32_t>(Pick(row.Softmax(), std::identity(), u));
   Distribution(row, scratch);
   return PickToken(scratch, u);

@@ -51,6 +51,7 @@ void ScoreRow::Start(std::span<float> raw) {
   vocab_size_ = static_cast<int64_t>(raw.size());
   divisor_ = 1;
   scanned_ = handed_out_ = false;
+  floor_.reset();
 }
 
 void ScoreRow::Assign(std::span<const float> logits) {
@@ -87,6 +88,7 @@ void ScoreRow::Settle() {
 }
 
 std::span<float> ScoreRow::scores() {
+  ApplyFloor();
   if (compact_) return kept_scores();
   Settle();
   scanned_ = false;
@@ -118,14 +120,14 @@ void ScoreRow::UpdateMaximum(int32_t id, float before, float score) {
   float& best = maxima_[block * kColumns + column];
   if (score >= best) {
     best = score;
-    max_ = std::max(max_, score);
+    max_ = std::max(max_, score);  // where it is not known it is asked for anew
   } else if (before >= best) {
     best = kRemoved;
     const size_t end = std::min((block + 1) * kBlockEntries, raw_.size());
     for (size_t i = block * kBlockEntries + column; i < end; i += kColumns) {
       best = std::max(best, raw_[i]);
     }
-    if (before >= max_) max_ = MaxOf(maxima_);
+    if (before >= max_) max_known_ = false;
   }
 }
 
@@ -166,12 +168,12 @@ void ScoreRow::ReserveCompact() {
   scores_.resize(needed);
 }
 
-float ScoreRow::Undivided(float bound) const {
-  if (divisor_ == 1 || bound == kRemoved) return bound;
+float ScoreRow::Undivided(float bound, float divisor) {
+  if (divisor == 1 || bound == kRemoved) return bound;
   // Division is monotone: from a score near the answer outwards, then halving.
-  const auto reaches = [&](uint32_t key) { return FromOrderedKey(key) / divisor_ >= bound; };
+  const auto reaches = [&](uint32_t key) { return FromOrderedKey(key) / divisor >= bound; };
   constexpr uint32_t kLowest = 0x007FFFFFu, kHighest = 0xFF800000u;  // -inf, +inf
-  const float near = std::clamp(bound * divisor_, -std::numeric_limits<float>::max(),
+  const float near = std::clamp(bound * divisor, -std::numeric_limits<float>::max(),
                                 std::numeric_limits<float>::max());
   uint32_t low = OrderedKey(near), high = low;
   for (uint32_t step = 1; low > kLowest && reaches(low); step *= 2) {
@@ -207,6 +209,36 @@ void ScoreRow::Widen() {
   FATHOM_CHECK(compact_);
   divisor_ = narrowed_divisor_;
   compact_ = false;
+}
+
+void ScoreRow::KeepFrom(const Floor& floor, std::vector<double>& block_weights) {
+  FATHOM_CHECK(!compact_ && !floor_ && block_weights.size() == BlocksOf(raw_.size()));
+  floor_ = floor;
+  block_weights_.swap(block_weights);
+}
+
+void ScoreRow::ApplyFloor() {
+  if (!floor_) return;
+  const Floor floor = *floor_;
+  floor_.reset();
+  NarrowTo(floor.score);
+  size_t kept = 0;
+  for (size_t i = 0; i < kept_; ++i) {
+    ids_[kept] = ids_[i];
+    scores_[kept] = scores_[i];
+    kept += floor.Keeps(scores_[i], ids_[i]);
+  }
+  kept_ = kept;
+}
+
+std::span<const double> ScoreRow::BlockWeights() {
+  FATHOM_CHECK(!compact_);
+  if (floor_) return block_weights_;
+  block_weights_.resize(BlocksOf(raw_.size()));
+  block_ends_.resize(block_weights_.size());
+  kernels_->weigh(raw_.data(), raw_.size(), divisor_, Max(), kRemoved, kRemoved, nullptr,
+                  block_ends_.data(), block_weights_.data());
+  return block_weights_;
 }
 
 // The k-th greatest of the columns' maxima: k columns hold an entry that reaches it. Columns are
@@ -256,7 +288,13 @@ void ScoreRow::Scan() {
   if (scanned_ && !handed_out_) return;
   maxima_.resize(MaximaOf(raw_.size()));
   finite_ = kernels_->scan(raw_.data(), raw_.size(), maxima_.data(), &max_);
-  scanned_ = true;
+  scanned_ = max_known_ = true;
+}
+
+float ScoreRow::Greatest() {
+  if (!max_known_) max_ = MaxOf(maxima_);
+  max_known_ = true;
+  return max_;
 }
 
 bool ScoreRow::IsFinite() {
@@ -269,7 +307,7 @@ bool ScoreRow::IsValid() {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   if (!compact_) {
     Scan();
-    if (finite_) return max_ / divisor_ < kInfinity;
+    if (finite_) return Greatest() / divisor_ < kInfinity;
   }
   bool invalid = false;
   for (const float score : compact_ ? kept_scores() : raw_) {
@@ -281,7 +319,7 @@ bool ScoreRow::IsValid() {
 float ScoreRow::Max() {
   if (compact_) return MaxOf(kept_scores());
   Scan();
-  return (finite_ ? max_ : MaxOf(raw_)) / divisor_;
+  return (finite_ ? Greatest() : MaxOf(raw_)) / divisor_;
 }
 
 int64_t ScoreRow::IndexOfMax() {
@@ -289,7 +327,7 @@ int64_t ScoreRow::IndexOfMax() {
     const auto all = scores();
     return std::ranges::find(all, MaxOf(all)) - all.begin();
   }
-  const float max = max_;
+  const float max = Greatest();
   const auto column = std::ranges::find(maxima_, max) - maxima_.begin();
   const auto block = raw_.subspan(static_cast<size_t>(column) / kColumns * kBlockEntries);
   return std::ranges::find(block, max) - raw_.begin();

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -73,15 +74,38 @@ class ScoreRow {
   // Makes the row compact, of all entries with score >= bound and no others; Widen takes that back.
   void NarrowTo(float bound);
   void Widen();
+  // Keeps, of a dense row, the entries with a greater score than `floor`, and of those with that
+  // score the ids up to floor.last_id. They are not gathered before ApplyFloor: a draw does
+  // without. block_weights: the sum of their exp(score - Max()) by block, within kWeightError;
+  // taken over.
+  struct Floor {
+    float score;
+    int32_t last_id;
+    bool Keeps(float other, int32_t id) const {
+      return other > score || (other == score && id <= last_id);
+    }
+  };
+  void KeepFrom(const Floor& floor, std::vector<double>& block_weights);
+  // Makes a row with a floor compact; every other row stays as it is.
+  void ApplyFloor();
+  // What is kept, or nothing where all of a dense row is.
+  const std::optional<Floor>& floor() const { return floor_; }
+  // The block_weights of a dense row, with or without a floor.
+  std::span<const double> BlockWeights();
   // A score that at least k entries of a dense row reach, near the k-th greatest one.
   float BoundOfKth(int64_t k);
   // The smallest undivided score that is >= bound after division (dense).
-  float Undivided(float bound) const;
+  float Undivided(float bound) const { return Undivided(bound, divisor_); }
 
   // The sum of exp(score - Max()).
   double SumOfExponentials();
   // softmax of the scores as float32, valid until the next call; -inf gives 0.
   std::span<const float> Softmax();
+  // Zeroed bytes, one a token; who sets some zeroes them again.
+  std::span<uint8_t> Marks() {
+    marks_.resize(raw_.size());
+    return marks_;
+  }
   // Scratch of the processors, as large as asked for.
   std::span<uint8_t> Mask(int64_t size, uint8_t value);
   std::span<float> Scratch(size_t size) {
@@ -103,6 +127,16 @@ class ScoreRow {
 
   // A dense row without the division that waits, for what goes over it by itself.
   std::span<const float> undivided() const { return raw_; }
+  // Of a dense row: the greatest of each column of a block, undivided.
+  std::span<const float> UndividedMaxima() {
+    Scan();
+    return maxima_;
+  }
+  // The same of the dense row that NarrowTo was called for.
+  float narrowed_divisor() const { return narrowed_divisor_; }
+  float UndividedOfNarrowed(float bound) const { return Undivided(bound, narrowed_divisor_); }
+  // Of a compact row.
+  std::span<const int32_t> ids() const { return std::span(ids_).first(kept_); }
   float divisor() const { return divisor_; }
   const RowKernels& kernels() const { return *kernels_; }
 
@@ -111,12 +145,15 @@ class ScoreRow {
     int32_t id;
     float before;
   };
+  static float Undivided(float bound, float divisor);
   // exp(score - Max()) into probs_, where asked for, and the sum.
   double Exponentials(bool store);
   void Start(std::span<float> raw);
   // A dense row of its own, divided.
   void Settle();
   void Scan();
+  // The greatest of maxima_.
+  float Greatest();
   std::span<float> kept_scores() { return std::span(scores_).first(kept_); }
   void ReserveCompact();
   void UpdateMaximum(int32_t id, float before, float score);
@@ -134,14 +171,18 @@ class ScoreRow {
   float narrowed_divisor_ = 1;
   std::vector<Edit> edits_;  // of the caller's memory
   std::vector<float> probs_;
-  std::vector<uint8_t> mask_;
+  std::vector<uint8_t> mask_, marks_;
   std::vector<float> scratch_;
   std::vector<float> maxima_;  // of raw_, where scanned_
   std::vector<float> folded_;
   bool scanned_ = false;
   bool handed_out_ = false;  // the scores may change unseen
   bool finite_ = false;
-  float max_ = 0;  // of maxima_
+  float max_ = 0;  // of maxima_, where max_known_
+  bool max_known_ = false;
+  std::optional<Floor> floor_;
+  std::vector<double> block_weights_;  // where there is a floor
+  std::vector<uint32_t> block_ends_;
 };
 
 // exp(x) for x <= 0 (or NaN), within 2 ulp; branch-free, so that a loop over it is vector code.

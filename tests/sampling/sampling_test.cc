@@ -267,9 +267,21 @@ std::vector<const RowKernels*> AllKernels() {
   return all;
 }
 
-enum class Rows { kNormal, kTies, kConstant, kAscending, kDescending, kRemoved, kHuge, kPeaked };
+enum class Rows {
+  kNormal,
+  kTies,
+  kConstant,
+  kAscending,
+  kDescending,
+  kRemoved,
+  kHuge,
+  kPeaked,
+  kFlat,
+  kTwoTies
+};
 constexpr Rows kAllRows[] = {Rows::kNormal,     Rows::kTies,    Rows::kConstant, Rows::kAscending,
-                             Rows::kDescending, Rows::kRemoved, Rows::kHuge,     Rows::kPeaked};
+                             Rows::kDescending, Rows::kRemoved, Rows::kHuge,     Rows::kPeaked,
+                             Rows::kFlat,       Rows::kTwoTies};
 
 std::vector<float> MakeRow(Rows kind, size_t size, std::mt19937& random) {
   std::normal_distribution<float> normal(0, 3);
@@ -297,6 +309,12 @@ std::vector<float> MakeRow(Rows kind, size_t size, std::mt19937& random) {
         break;
       case Rows::kHuge:  // neighbours in float32 whose quotients are equal, and overflow of exp
         x = 1e6f + static_cast<float>(random() % 64) / 16;
+        break;
+      case Rows::kFlat:
+        x /= 30;
+        break;
+      case Rows::kTwoTies:
+        x = x > 3 ? 1.5f : 0.25f;
         break;
       case Rows::kPeaked:
         if (random() % 5000 == 0) x += 25;
@@ -366,6 +384,69 @@ TEST(RowKernels, TheExponentialIsTheSameEverywhere) {
   }
 }
 
+// kWeightError stands for this and for two roundings of a sum of four.
+TEST(RowKernels, EstimatesAreNearTheExactExponentials) {
+  std::vector<float> x;
+  for (uint32_t bits = 0x80000000u; bits < 0xC2AC0000u; bits += 4999) {  // -0 to -86
+    x.push_back(std::bit_cast<float>(bits));
+  }
+  std::vector<float> e(x.size());
+  for (const RowKernels* kernels : AllKernels()) {
+    kernels->estimate(x.data(), x.size(), 1, 0, e.data());
+    double worst = 0;
+    for (size_t i = 0; i < x.size(); ++i) {
+      worst = std::max(worst, std::abs(e[i] / double{ExpNegative(x[i])} - 1));
+    }
+    EXPECT_LE(worst, kWeightError - 2 * 6.0e-8) << kernels->isa;
+    EXPECT_GT(worst, 0) << kernels->isa;
+  }
+}
+
+TEST(RowKernels, WeightsAreTheSumsOfExponentials) {
+  std::mt19937 random(31);
+  for (const RowKernels* kernels : AllKernels()) {
+    SCOPED_TRACE(kernels->isa);
+    for (const size_t size : {1u, 17u, 511u, 512u, 600u, 5000u}) {
+      for (const Rows kind : kAllRows) {
+        const auto x = MakeRow(kind, size, random);
+        float low = x[random() % size], high = x[random() % size];
+        if (low > high) std::swap(low, high);
+        for (const float divisor : {1.0f, 0.7f}) {
+          const float best = MaxOf(x) / divisor;
+          std::vector<int32_t> ids(size + kCollectSlack), wanted;
+          std::vector<uint32_t> ends(BlocksOf(size));
+          std::vector<double> weights(BlocksOf(size));
+          const double below = kernels->weigh(x.data(), size, divisor, best, low, high, ids.data(),
+                                              ends.data(), weights.data());
+          std::vector<double> plain(weights.size());
+          double plain_below = 0;
+          for (size_t i = 0; i < size; ++i) {
+            const double e = ExpNegative(x[i] / divisor - best);
+            (x[i] >= high ? plain[i / kBlockEntries] : plain_below) += e;
+            if (x[i] >= low && x[i] < high) wanted.push_back(static_cast<int32_t>(i));
+            if (i % kBlockEntries == kBlockEntries - 1 || i + 1 == size) {
+              EXPECT_EQ(ends[i / kBlockEntries], wanted.size());
+            }
+          }
+          ids.resize(ends.back());
+          EXPECT_EQ(ids, wanted);
+          EXPECT_NEAR(below, plain_below, plain_below * kWeightError + 1e-30);
+          for (size_t block = 0; block < plain.size(); ++block) {
+            EXPECT_NEAR(weights[block], plain[block], plain[block] * kWeightError + 1e-30);
+          }
+          std::vector<float> e(size);
+          kernels->exponentials(x.data(), size, divisor, best, e.data(),
+                                std::array<double, kColumns>().data());
+          double reaching = 0;
+          for (size_t i = 0; i < size; ++i) reaching += x[i] >= low ? e[i] : 0.0f;
+          EXPECT_NEAR(kernels->sum_at_least(x.data(), e.data(), size, low), reaching,
+                      reaching * 2 * 6.0e-8);
+        }
+      }
+    }
+  }
+}
+
 // The partial arm against the full sort over rows as large as vocabularies are.
 void ExpectArmsAgree(const std::vector<float>& logits, const SamplingParams& params,
                      std::span<const int32_t> ids, const std::string& where) {
@@ -379,6 +460,10 @@ void ExpectArmsAgree(const std::vector<float>& logits, const SamplingParams& par
     ASSERT_EQ(status.code(), sorted.status().code()) << where << ", " << kernels->isa;
     if (!status.ok()) continue;
     TokenDistribution partial;
+    // Before and after the row's entries are gathered.
+    for (const double u : {0.0, 0.37, 0.8, 1 - 0x1p-53}) {
+      EXPECT_EQ(DrawToken(row, u, partial), PickToken(*sorted, u)) << where << ", " << u;
+    }
     Distribution(row, partial);
     ASSERT_EQ(partial.ids, sorted->ids) << where << ", " << kernels->isa;
     ASSERT_EQ(partial.probs, sorted->probs) << where << ", " << kernels->isa;
@@ -428,6 +513,36 @@ TEST(Sampling, BothArmsAgreeOnWholeVocabularies) {
         p.repetition_penalty = 1.1;
         p.suppress_tokens = {0, 5};
       });
+    }
+  }
+}
+
+// Many draws from one row, and many edges: rows where the estimates decide and where they cannot.
+TEST(Sampling, DrawsFromWholeRowsAreThoseOfTheFullSort) {
+  std::mt19937 random(37);
+  for (const Rows kind : kAllRows) {
+    const auto logits = MakeRow(kind, 20000 + random() % 1000, random);
+    for (int round = 0; round < 30; ++round) {
+      SamplingParams params;
+      params.do_sample = true;
+      params.top_k = 0;
+      if (round > 0) params.top_p = std::uniform_real_distribution<double>(0.01, 1)(random);
+      if (round % 3 == 1) params.temperature = 0.7;
+      const auto sorted = ComputeDistribution(logits, params, {}, 0, SamplingArm::kFullSort);
+      ASSERT_TRUE(sorted.ok());
+      std::vector<float> memory = logits;
+      ScoreRow row;
+      row.Borrow(memory);
+      ASSERT_TRUE(
+          ProcessRow(ActiveProcessors(params), {params, {}, 0}, SamplingArm::kPartial, row).ok());
+      TokenDistribution scratch;
+      for (int draw = 0; draw < 100; ++draw) {
+        const double u = UniformDraw(3, static_cast<uint64_t>(round), static_cast<uint64_t>(draw));
+        ASSERT_EQ(DrawToken(row, u, scratch), PickToken(*sorted, u))
+            << static_cast<int>(kind) << ", top_p " << params.top_p << ", u " << u;
+      }
+      Distribution(row, scratch);
+      ASSERT_EQ(scratch.ids, sorted->ids) << static_cast<int>(kind) << ", " << params.top_p;
     }
   }
 }

@@ -22,9 +22,8 @@ inline constexpr size_t kBlockEntries = 512;
 // Collect may write this many entries beyond those that it found.
 inline constexpr size_t kCollectSlack = 16;
 
-inline size_t MaximaOf(size_t entries) {
-  return (entries + kBlockEntries - 1) / kBlockEntries * kColumns;
-}
+inline size_t BlocksOf(size_t entries) { return (entries + kBlockEntries - 1) / kBlockEntries; }
+inline size_t MaximaOf(size_t entries) { return BlocksOf(entries) * kColumns; }
 
 struct RowKernels {
   const char* isa;
@@ -42,11 +41,29 @@ struct RowKernels {
                        double* columns);
   // The columns of -log p * p, log p = x[i] - normalizer; removed entries add nothing.
   void (*entropy)(const float* x, size_t n, float normalizer, double* columns);
-  // The same sums over x[i] >= high alone; the ids with low <= x[i] < high, ascending, into ids
-  // [n + kCollectSlack]; returns how many.
+  // The sums of `exponentials` over x[i] >= high alone; the ids with low <= x[i] < high, ascending,
+  // into ids [n + kCollectSlack]; returns how many.
   size_t (*split)(const float* x, size_t n, float divisor, float max, float low, float high,
                   int32_t* ids, double* columns);
+
+  // The three below are faster and need not give the same bits on every CPU: what they tell holds
+  // within kWeightError, and who asks takes the passes above where that decides nothing.
+  //
+  // Returns the sum of exp(x[i] / divisor - max) over x[i] < high. block_weights [BlocksOf(n)]: the
+  // same over the entries of a block with x[i] >= high. ids [n + kCollectSlack]: those with low <=
+  // x[i] < high, ascending; those of block b end at block_ends[b].
+  double (*weigh)(const float* x, size_t n, float divisor, float max, float low, float high,
+                  int32_t* ids, uint32_t* block_ends, double* block_weights);
+  // e[i], about exp(x[i] / divisor - max).
+  void (*estimate)(const float* x, size_t n, float divisor, float max, float* e);
+  // The sum of e[i] where x[i] >= threshold.
+  double (*sum_at_least)(const float* x, const float* e, size_t n, float threshold);
 };
+
+// A sum of estimates is the sum of the exact e[i] (of `exponentials`) times 1 +- kWeightError:
+// 2.5e-7 an entry (seen over all floats), 1.2e-7 for what is added up in float32. Entries below
+// exp(-86) come out as that.
+inline constexpr double kWeightError = 3.7e-7;
 
 // The fastest whose features are all among `features`; there always is one.
 const RowKernels& RowKernelsFor(CpuFeatures features);
