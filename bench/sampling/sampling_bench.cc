@@ -1,6 +1,7 @@
 // Choosing a token, one core, against one pass over the logits that finds their maximum, in turns
 // in the same process:
-//   sampling_bench [--isa LEVEL] [--vocab N] [--rounds N]
+//   sampling_bench [--isa LEVEL] [--vocab N] [--rounds N] [--only TEXT]   (cases that begin with
+//   it)
 //
 // Rows of logits: normal (sigma 3, what random weights give), peaked (some 40 tokens far above
 // the rest, what a language model gives), flat (sigma 1: top_p keeps most of the row) and rounded
@@ -145,6 +146,7 @@ int Run(int argc, char** argv) {
   CpuFeatures features = HostCpuFeatures();
   std::vector<size_t> vocabularies = {131072, 262144};
   int rounds = 401;
+  std::string only;
   for (int i = 1; i + 1 < argc; i += 2) {
     const std::string option = argv[i];
     if (option == "--isa") {
@@ -155,6 +157,8 @@ int Run(int argc, char** argv) {
       vocabularies = {static_cast<size_t>(std::atoll(argv[i + 1]))};
     } else if (option == "--rounds") {
       rounds = std::atoi(argv[i + 1]);
+    } else if (option == "--only") {
+      only = argv[i + 1];
     }
   }
   const RowKernels& kernels = RowKernelsFor(features);
@@ -170,6 +174,7 @@ int Run(int argc, char** argv) {
       fmt::print("{} entries, {} logits, {}; max pass {:.1f} us\n", vocab, kind, kernels.isa,
                  Median(passes));
       for (const Case& test : Cases()) {
+        if (!test.name.starts_with(only)) continue;
         const bool slow = test.arm == SamplingArm::kFullSort;
         Measure(test, rows, kernels, slow ? std::min(rounds, 21) : rounds);
       }

@@ -168,12 +168,12 @@ void ScoreRow::ReserveCompact() {
   scores_.resize(needed);
 }
 
-float ScoreRow::Undivided(float bound, float divisor) {
-  if (divisor == 1 || bound == kRemoved) return bound;
+float ScoreRow::Undivided(float bound) const {
+  if (divisor_ == 1 || bound == kRemoved) return bound;
   // Division is monotone: from a score near the answer outwards, then halving.
-  const auto reaches = [&](uint32_t key) { return FromOrderedKey(key) / divisor >= bound; };
+  const auto reaches = [&](uint32_t key) { return FromOrderedKey(key) / divisor_ >= bound; };
   constexpr uint32_t kLowest = 0x007FFFFFu, kHighest = 0xFF800000u;  // -inf, +inf
-  const float near = std::clamp(bound * divisor, -std::numeric_limits<float>::max(),
+  const float near = std::clamp(bound * divisor_, -std::numeric_limits<float>::max(),
                                 std::numeric_limits<float>::max());
   uint32_t low = OrderedKey(near), high = low;
   for (uint32_t step = 1; low > kLowest && reaches(low); step *= 2) {

@@ -95,7 +95,7 @@ class ScoreRow {
   // A score that at least k entries of a dense row reach, near the k-th greatest one.
   float BoundOfKth(int64_t k);
   // The smallest undivided score that is >= bound after division (dense).
-  float Undivided(float bound) const { return Undivided(bound, divisor_); }
+  float Undivided(float bound) const;
 
   // The sum of exp(score - Max()).
   double SumOfExponentials();
@@ -106,6 +106,14 @@ class ScoreRow {
     marks_.resize(raw_.size());
     return marks_;
   }
+  // What NarrowToNucleus works with, kept from row to row.
+  struct BandScratch {
+    std::vector<int32_t> ids, places, few_ids;
+    std::vector<float> scores, exponentials, few_scores, few_exponentials;
+    std::vector<uint32_t> block_ends;
+    std::vector<double> block_weights;
+  };
+  BandScratch& band_scratch() { return band_scratch_; }
   // Scratch of the processors, as large as asked for.
   std::span<uint8_t> Mask(int64_t size, uint8_t value);
   std::span<float> Scratch(size_t size) {
@@ -132,9 +140,6 @@ class ScoreRow {
     Scan();
     return maxima_;
   }
-  // The same of the dense row that NarrowTo was called for.
-  float narrowed_divisor() const { return narrowed_divisor_; }
-  float UndividedOfNarrowed(float bound) const { return Undivided(bound, narrowed_divisor_); }
   // Of a compact row.
   std::span<const int32_t> ids() const { return std::span(ids_).first(kept_); }
   float divisor() const { return divisor_; }
@@ -145,7 +150,6 @@ class ScoreRow {
     int32_t id;
     float before;
   };
-  static float Undivided(float bound, float divisor);
   // exp(score - Max()) into probs_, where asked for, and the sum.
   double Exponentials(bool store);
   void Start(std::span<float> raw);
@@ -173,6 +177,7 @@ class ScoreRow {
   std::vector<float> probs_;
   std::vector<uint8_t> mask_, marks_;
   std::vector<float> scratch_;
+  BandScratch band_scratch_;
   std::vector<float> maxima_;  // of raw_, where scanned_
   std::vector<float> folded_;
   bool scanned_ = false;

@@ -58,6 +58,8 @@ struct RowKernels {
   void (*estimate)(const float* x, size_t n, float divisor, float max, float* e);
   // The sum of e[i] where x[i] >= threshold.
   double (*sum_at_least)(const float* x, const float* e, size_t n, float threshold);
+  // The places i with low <= x[i] < high, ascending, into places [n + kCollectSlack].
+  size_t (*between)(const float* x, size_t n, float low, float high, int32_t* places);
 };
 
 // A sum of estimates is the sum of the exact e[i] (of `exponentials`) times 1 +- kWeightError:

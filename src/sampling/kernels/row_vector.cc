@@ -178,7 +178,8 @@ size_t CountAtLeast(const float* x, size_t n, float threshold) {
 HWY_INLINE size_t Append(hn::Mask<F32> mask, VF values, size_t first_id, int32_t* ids, float* out) {
   const F32 d;
   const I32 di;
-  const auto index = hn::Iota(di, static_cast<int32_t>(first_id));
+  // Of a constant: with a variable, GCC writes the lanes one by one.
+  const auto index = hn::Add(hn::Iota(di, 0), hn::Set(di, static_cast<int32_t>(first_id)));
   hn::StoreU(hn::Compress(index, hn::RebindMask(di, mask)), di, ids);
   if (out != nullptr) hn::StoreU(hn::Compress(values, mask), d, out);
   return hn::CountTrue(d, mask);
@@ -352,9 +353,7 @@ template <bool kDivide>
 HWY_INLINE void WeighGroup(const float* x, const WeighLimits& limits, bool any_band, size_t id,
                            int32_t* ids, size_t& found, VD& below, VD& above) {
   const F32 d;
-  const I32 di;
   VF value[kGroup], kept[kGroup], rest[kGroup];
-  auto none = hn::FirstN(d, 0);
   for (size_t v = 0; v < kGroup; ++v) {
     value[v] = hn::LoadU(d, x + v * kLanes);
     const VF score = kDivide ? hn::Div(value[v], limits.divisor) : value[v];
@@ -366,17 +365,9 @@ HWY_INLINE void WeighGroup(const float* x, const WeighLimits& limits, bool any_b
   below = hn::Add(below, SumOfGroup(rest));
   above = hn::Add(above, SumOfGroup(kept));
   if (!any_band) return;
-  decltype(none) band[kGroup];
-  auto any = none;
-  for (size_t v = 0; v < kGroup; ++v) {
-    band[v] = hn::AndNot(hn::Ge(value[v], limits.high), hn::Ge(value[v], limits.low));
-    any = hn::Or(any, band[v]);
-  }
-  if (hn::AllFalse(d, any)) return;
-  for (size_t v = 0; v < kGroup; ++v) {
-    const auto index = hn::Iota(di, static_cast<int32_t>(id + v * kLanes));
-    hn::StoreU(hn::Compress(index, hn::RebindMask(di, band[v])), di, ids + found);
-    found += hn::CountTrue(d, band[v]);
+  for (size_t v = 0; v < kGroup; ++v) {  // no test for an empty one: that is hard to foretell
+    const auto band = hn::AndNot(hn::Ge(value[v], limits.high), hn::Ge(value[v], limits.low));
+    found += Append(band, value[v], id + v * kLanes, ids + found, nullptr);
   }
 }
 
@@ -447,9 +438,29 @@ double SumAtLeast(const float* x, const float* e, size_t n, float threshold) {
     }
     sum = hn::Add(sum, SumOfGroup(kept));
   }
-  double rest = 0;
-  for (; i < n; ++i) rest += x[i] >= threshold ? e[i] : 0.0f;
-  return hn::GetLane(hn::SumOfLanes(d64, sum)) + rest;
+  for (; i < n; i += kLanes) {
+    const auto first = hn::FirstN(d, n - i < kLanes ? n - i : kLanes);
+    const auto reached = hn::And(first, hn::Ge(hn::MaskedLoad(first, d, x + i), limit));
+    sum = hn::Add(sum, PromotedSum(hn::MaskedLoad(reached, d, e + i)));
+  }
+  return hn::GetLane(hn::SumOfLanes(d64, sum));
+}
+
+size_t Between(const float* x, size_t n, float low, float high, int32_t* places) {
+  const F32 d;
+  const VF lower = hn::Set(d, low), upper = hn::Set(d, high);
+  size_t found = 0;
+  size_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    const VF value = hn::LoadU(d, x + i);
+    const auto mask = hn::AndNot(hn::Ge(value, upper), hn::Ge(value, lower));
+    if (hn::AllFalse(d, mask)) continue;
+    found += Append(mask, value, i, places + found, nullptr);
+  }
+  for (; i < n; ++i) {
+    if (x[i] >= low && x[i] < high) places[found++] = static_cast<int32_t>(i);
+  }
+  return found;
 }
 
 #if HWY_TARGET == HWY_AVX3
@@ -469,9 +480,9 @@ constexpr CpuFeatures kFeatures = {};
 }  // namespace
 
 extern const RowKernels kRowKernels;
-constinit const RowKernels kRowKernels = {kIsa,    kFeatures,    Scan,      CountAtLeast,
-                                          Collect, Exponentials, Entropy,   SplitRow,
-                                          Weigh,   Estimate,     SumAtLeast};
+constinit const RowKernels kRowKernels = {kIsa,    kFeatures,    Scan,       CountAtLeast,
+                                          Collect, Exponentials, Entropy,    SplitRow,
+                                          Weigh,   Estimate,     SumAtLeast, Between};
 
 }  // namespace HWY_NAMESPACE
 }  // namespace fathom
