@@ -1,6 +1,7 @@
 // The kernel lab (lab.h) as a program:
 //   kernels_bench [--family gemv|gemm] [--isa LEVEL] [--op NAME] [--kernel PART] [--shape 135m|1b]
-//                 [--rows M,M] [--threads N,N] [--rounds N] [--json FILE]
+//                 [--rows M,M] [--threads N,N] [--rounds N] [--bytes N] [--json FILE]
+// --bytes: what a memory-bound pass reads; 1 is one layer, which the caches then hold.
 #include <fmt/format.h>
 
 #include <cstdlib>
@@ -39,6 +40,7 @@ int Main(int argc, char** argv) {
     if (name == "--rows") options.rows = Numbers<int64_t>(value);
     if (name == "--threads") options.threads = Numbers<int>(value);
     if (name == "--rounds") options.rounds = std::max(1, std::atoi(value.c_str()));
+    if (name == "--bytes") options.stream_bytes = std::atof(value.c_str());
     if (name == "--json") options.json = value;
   }
   auto lab = Lab::Create(options);

@@ -24,6 +24,7 @@ std::span<const CpuKernel> CpuKernels() {
     AddLinearDenseKernels(rows);
 #if defined(__x86_64__)
     AddLinearQuantizedGemmAvx512Kernels(rows);
+    AddLinearQuantizedGemvAvx512Kernels(rows);
 #endif
     // Of rows that need the same of the CPU the first is taken: integer products before others.
     AddLinearQuantizedKernels(rows);

@@ -78,6 +78,7 @@ void AddLinearDenseKernels(CpuKernelTable& table);
 void AddLinearPanel16Kernels(CpuKernelTable& table);
 void AddLinearQuantizedKernels(CpuKernelTable& table);
 void AddLinearQuantizedGemmAvx512Kernels(CpuKernelTable& table);
+void AddLinearQuantizedGemvAvx512Kernels(CpuKernelTable& table);
 void AddLinearBf16Panel16Avx512Kernels(CpuKernelTable& table);
 void AddLinearGemmAmxKernels(CpuKernelTable& table);
 void AddAttentionKernels(CpuKernelTable& table);

@@ -97,9 +97,8 @@ void StreamPanel(const LinearPanel& panel, const PanelStream& stream, const uint
   }
   const std::byte* end = panel.data + lines * 64;
   for (const std::byte* at = panel.data; at < end; at += kPaddedLines * 64) {
-    const std::byte* ahead = stream.Ahead(at);
+    stream.Ask(at, kPaddedLines * 64);
     for (size_t i = 0; i < kPaddedLines; ++i) {
-      _mm_prefetch(ahead + i * 64, _MM_HINT_T1);
       const auto w = reinterpret_cast<__m512bh>(_mm512_load_si512(at + i * 64));
       for (size_t m = 0; m < kM; ++m) {
         __m512& sum = acc[m][i % kChains];
@@ -138,9 +137,10 @@ void Gemv(const OpCall& call, const Worker& worker) {
   PackRows(job.x, job.rows, job.cols, x);
   const size_t lines = LinesOf(job.cols);
   const PanelSum sum_panel = PanelSumOf(job.rows);
-  alignas(64) float sums[kGemvRows * 2 * kPanelRows];
+  static_assert(kGemvRows <= kStreamRows);
+  alignas(64) float sums[kStreamSums];
   StreamUnits(
-      job, Split(job.units, worker), kStreamAheads[call.tuning], sums,
+      job, Split(job.units, worker), static_cast<StreamAsk>(call.tuning), sums,
       [&](const LinearPanel& panel, const PanelStream& stream, float* to, size_t stride) {
         sum_panel(panel, stream, x, lines, to, stride);
       },

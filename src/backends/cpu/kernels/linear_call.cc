@@ -14,19 +14,22 @@ const float* BiasOf(const OpCall& call, size_t input) {
 
 size_t PanelsOf(const LinearPart& part) { return static_cast<size_t>(part.weight->panels()); }
 
-LinearPanel PanelOf(const LinearPart& part, size_t panel, float* y, int64_t y_stride) {
+}  // namespace
+
+LinearPanel PanelOf(const LinearJob& job, size_t part_index, size_t panel) {
+  const LinearPart& part = job.parts[part_index];
   const Weight& weight = *part.weight;
+  // Both parts of linear_gated make one output.
+  const LinearPart& output = job.gated ? job.parts[0] : part;
   const size_t row = panel * kPanelRows;
   return {.data = static_cast<const std::byte*>(weight.data) +
                   static_cast<int64_t>(panel) * weight.stride * BytesOf(weight.dtype),
           .weight = part.weight,
           .bias = part.bias == nullptr ? nullptr : part.bias + row,
-          .y = y + row,
-          .y_stride = static_cast<size_t>(y_stride),
+          .y = output.y + row,
+          .y_stride = static_cast<size_t>(output.weight->rows),
           .rows = std::min(kPanelRows, static_cast<size_t>(weight.rows) - row)};
 }
-
-}  // namespace
 
 LinearJob MakeLinearJob(LinearOp op, const OpCall& call) {
   LinearJob job;
@@ -57,10 +60,9 @@ LinearTile MakeLinearTile(const LinearJob& job, size_t unit, size_t count) {
   if (job.gated) {
     tile.panel_count = 2 * count;
     FATHOM_CHECK(tile.panel_count <= kMaxTilePanels);
-    const LinearPart& gate = job.parts[0];
     for (size_t i = 0; i < count; ++i) {
-      tile.panels[i] = PanelOf(gate, unit + i, gate.y, gate.weight->rows);
-      tile.panels[count + i] = PanelOf(job.parts[1], unit + i, gate.y, gate.weight->rows);
+      tile.panels[i] = PanelOf(job, 0, unit + i);
+      tile.panels[count + i] = PanelOf(job, 1, unit + i);
     }
     return tile;
   }
@@ -70,8 +72,7 @@ LinearTile MakeLinearTile(const LinearJob& job, size_t unit, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     size_t panel = unit + i;
     for (part = 0; panel >= PanelsOf(job.parts[part]); ++part) panel -= PanelsOf(job.parts[part]);
-    const LinearPart& from = job.parts[part];
-    tile.panels[i] = PanelOf(from, panel, from.y, from.weight->rows);
+    tile.panels[i] = PanelOf(job, part, panel);
   }
   return tile;
 }

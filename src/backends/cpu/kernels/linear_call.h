@@ -61,6 +61,9 @@ struct LinearTile {
   std::array<LinearPanel, kMaxTilePanels> panels;
 };
 
+// A panel of one part of the job.
+LinearPanel PanelOf(const LinearJob& job, size_t part, size_t panel);
+
 // The panels of units [unit, unit + count); panels of a tile <= kMaxTilePanels.
 LinearTile MakeLinearTile(const LinearJob& job, size_t unit, size_t count);
 

@@ -177,11 +177,8 @@ void StreamPanel(const LinearPanel& panel, const PanelStream& stream, const floa
   const std::byte* at = panel.data;
   const std::byte* end = at + lines * 64;
   for (; end - at >= static_cast<ptrdiff_t>(kChunk * 64); at += kChunk * 64) {
-    const std::byte* ahead = stream.Ahead(at);
-    for (size_t i = 0; i < kChunk; ++i) {
-      __builtin_prefetch(ahead + i * 64, 0, 2);
-      add_line(at + i * 64);
-    }
+    stream.Ask(at, kChunk * 64);
+    for (size_t i = 0; i < kChunk; ++i) add_line(at + i * 64);
   }
   for (; at < end; at += 64) add_line(at);
   for (size_t m = 0; m < kM; ++m) {
@@ -195,10 +192,10 @@ void StreamPanel(const LinearPanel& panel, const PanelStream& stream, const floa
 
 template <class Element, size_t kM>
 void StreamRows(const LinearJob& job, const float* x, Range units, int tuning) {
-  HWY_ALIGN float sums[kM * 2 * kPanelRows];
+  HWY_ALIGN float sums[kStreamSums];
   const size_t lines = LinesOf<Element>(job.cols);
   StreamUnits(
-      job, units, kStreamAheads[tuning], sums,
+      job, units, static_cast<StreamAsk>(tuning), sums,
       [&](const LinearPanel& panel, const PanelStream& stream, float* to, size_t stride)
           HWY_ATTR { StreamPanel<Element, kM>(panel, stream, x, lines, to, stride); },
       [&](const LinearTile& tile, const float* from, size_t stride)

@@ -1,5 +1,6 @@
 // linear, linear_group and linear_gated of a few rows over kInt8Panel16 and kInt4Panel16 weights
-// (tensor/quantized_weight.h) by integer products, for AVX2 (vpmaddubsw) and AVX-512 (vpdpbusd).
+// (tensor/quantized_weight.h) by integer products, for AVX2 (vpmaddubsw); AVX-512 has a file of its
+// own, linear_quantized_gemv_avx512.cc.
 //
 // Activations are rounded to int8 by the weights' own groups of columns, scale = max |x| / 127: a
 // relative error of at most sqrt(group) / 254 of ||row|| * ||x||. The sums of a group are exact
@@ -29,32 +30,25 @@
 HWY_BEFORE_NAMESPACE();
 namespace fathom {
 namespace HWY_NAMESPACE {
-#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX2
 namespace {
 
 constexpr size_t kVecs = kPanelVecs;
 constexpr size_t kMaxRows = 16;
-#if HWY_TARGET == HWY_AVX2
 constexpr size_t kTileRows = 4;
-#else
-constexpr size_t kTileRows = 16;
-#endif
 
 // Rows of x that pass over a panel together, as integers. Of `count` rows:
 //   four         int32 [columns / 4][count]: the int8 of four columns
 //   magnitudes   the same of |q|, where a kernel needs them
 //   scales       float [groups][count]
-//   corrections  [groups][count], what the products of a group owe to the sum of its q: int8 on
-//                AVX-512 -128 sum, an int32, for weights that are multiplied as w + 128; int4
-//                sum / 16, a float, to be multiplied by the zero
+//   sums         float [groups][count], int4: a sixteenth of the sum of a group's q
 template <class Format>
 struct TileRows {
   size_t count = 0;
   int32_t* four = nullptr;
   int32_t* magnitudes = nullptr;
   float* scales = nullptr;
-  float* float_corrections = nullptr;
-  int32_t* corrections = nullptr;
+  float* sums = nullptr;
 
   static size_t Bytes(const GroupShape& shape, size_t count) {
     return RoundUp64(count * (2 * shape.padded_cols() + 8 * shape.groups));
@@ -63,8 +57,7 @@ struct TileRows {
     four = reinterpret_cast<int32_t*>(data);
     magnitudes = four + shape.padded_cols() / 4 * count;
     scales = reinterpret_cast<float*>(magnitudes + shape.padded_cols() / 4 * count);
-    float_corrections = scales + shape.groups * count;
-    corrections = reinterpret_cast<int32_t*>(float_corrections);
+    sums = scales + shape.groups * count;
   }
 
   // Row `m` of the tile from `cols` floats.
@@ -86,67 +79,17 @@ struct TileRows {
         if constexpr (kNeedsMagnitudes<Format>) std::memcpy(magnitudes + to, absolute + 4 * i, 4);
       }
       scales[g * count + m] = done.scale;
-      if constexpr (Format::kHasZero) {
-        float_corrections[g * count + m] = static_cast<float>(done.sum) * 0.0625f;
-      } else {
-        corrections[g * count + m] = -128 * done.sum;
-      }
+      if (Format::kHasZero) sums[g * count + m] = static_cast<float>(done.sum) * 0.0625f;
     }
   }
 };
 
 HWY_INLINE VI SplatFour(const int32_t* four) { return hn::Set(I32(), *four); }
 
-#if HWY_TARGET == HWY_AVX3
-// sum + the four products of unsigned by signed bytes in each lane. Written as text: Highway's
-// target here is AVX-512 without VNNI, which the intrinsic would ask of the whole file.
-HWY_INLINE VI DotFour(VI sum, VI bytes, const int32_t* signed_bytes) {
-  asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum.raw) : "v"(bytes.raw), "m"(*signed_bytes));
-  return sum;
-}
-
 // sums [kM] = the integer sums of one group over the rows of x, its columns from `line` of four on.
 template <class Format, size_t kM>
-HWY_INLINE void SumGroup(const std::byte* lines, size_t group, const std::byte* ahead,
-                         const TileRows<Format>& x, size_t g, VI (&sums)[kM][kVecs]) {
-  const I32 d;
-  // One row alone would wait for its own sum in each line.
-  constexpr size_t kChains = kM == 1 ? 2 : 1;
-  VI acc[kM][kChains];
-  for (size_t m = 0; m < kM; ++m) {
-    acc[m][0] = Format::kHasZero ? hn::Zero(d) : hn::Set(d, x.corrections[g * kM + m]);
-    if (kChains > 1) acc[m][kChains - 1] = hn::Zero(d);
-  }
-  const int32_t* four = x.four + g * group / 4 * kM;
-  const size_t count = group / Format::kLineCols;
-  for (size_t i = 0; i < count; ++i) {
-    __builtin_prefetch(ahead + i * 64, 0, 2);
-    const VI w = hn::LoadU(d, reinterpret_cast<const int32_t*>(lines + i * 64));
-    if constexpr (Format::kHasZero) {
-      const VI mask = hn::Set(d, 0x0F0F0F0F);
-      const VI low = hn::And(w, mask);
-      const VI high = hn::And(hn::ShiftRight<4>(w), mask);
-      for (size_t m = 0; m < kM; ++m) {
-        acc[m][0] = DotFour(acc[m][0], low, four + 2 * i * kM + m);
-        VI& other = acc[m][kChains - 1];
-        other = DotFour(other, high, four + (2 * i + 1) * kM + m);
-      }
-    } else {
-      const VI bytes = hn::Xor(w, hn::Set(d, static_cast<int32_t>(0x80808080u)));
-      for (size_t m = 0; m < kM; ++m) {
-        VI& sum = acc[m][i % kChains];
-        sum = DotFour(sum, bytes, four + i * kM + m);
-      }
-    }
-  }
-  for (size_t m = 0; m < kM; ++m) {
-    sums[m][0] = kChains > 1 ? hn::Add(acc[m][0], acc[m][kChains - 1]) : acc[m][0];
-  }
-}
-#else
-template <class Format, size_t kM>
-HWY_INLINE void SumGroup(const std::byte* lines, size_t group, const std::byte* ahead,
-                         const TileRows<Format>& x, size_t g, VI (&sums)[kM][kVecs]) {
+HWY_INLINE void SumGroup(const std::byte* lines, size_t group, const TileRows<Format>& x, size_t g,
+                         VI (&sums)[kM][kVecs]) {
   const I32 d;
   const __m256i ones = _mm256_set1_epi16(1);
   const VI mask = hn::Set(d, 0x0F0F0F0F);
@@ -156,7 +99,6 @@ HWY_INLINE void SumGroup(const std::byte* lines, size_t group, const std::byte* 
   const size_t first = g * group / 4 * kM;
   const size_t count = group / Format::kLineCols;
   for (size_t i = 0; i < count; ++i) {
-    __builtin_prefetch(ahead + i * 64, 0, 2);
     for (size_t v = 0; v < kVecs; ++v) {
       const VI w = hn::LoadU(d, reinterpret_cast<const int32_t*>(lines + i * 64) + v * kLanes);
       for (size_t m = 0; m < kM; ++m) {
@@ -186,7 +128,6 @@ HWY_INLINE void SumGroup(const std::byte* lines, size_t group, const std::byte* 
     }
   }
 }
-#endif
 
 // totals += the products of one block of `groups` groups, the first of them group g of the panel.
 // Returns where the next block begins.
@@ -197,14 +138,13 @@ HWY_INLINE const std::byte* SumBlock(const std::byte* block, size_t groups, size
   const F32 d;
   const auto head = static_cast<size_t>(HeadBytes(Format::kFormat, static_cast<int64_t>(groups)));
   const size_t line_bytes = group * 64 / Format::kLineCols;
-  const std::byte* ahead = stream.Ahead(block);
-  for (size_t i = 0; i < head; i += 64) __builtin_prefetch(ahead + i, 0, 2);
   const auto* scales = reinterpret_cast<const uint16_t*>(block);
   const auto* zeros = reinterpret_cast<const uint8_t*>(block + groups * 32);
   for (size_t i = 0; i < groups; ++i, ++g) {
     const size_t at = head + i * line_bytes;
     VI sums[kM][kVecs];
-    SumGroup<Format, kM>(block + at, group, stream.Ahead(block + at), x, g, sums);
+    stream.Ask(block + at, line_bytes);
+    SumGroup<Format, kM>(block + at, group, x, g, sums);
     for (size_t v = 0; v < kVecs; ++v) {
       const VF scale = FromBF16(hn::LoadU(U16Half(), scales + i * 16 + v * kLanes));
       VF zero = hn::Zero(d);
@@ -215,7 +155,7 @@ HWY_INLINE const std::byte* SumBlock(const std::byte* block, size_t groups, size
       for (size_t m = 0; m < kM; ++m) {
         VF value = hn::ConvertTo(d, sums[m][v]);
         if constexpr (Format::kHasZero) {
-          value = hn::NegMulAdd(zero, Splat(x.float_corrections[g * kM + m]), value);
+          value = hn::NegMulAdd(zero, Splat(x.sums[g * kM + m]), value);
         }
         const VF both = hn::Mul(scale, Splat(x.scales[g * kM + m]));
         totals[m][v] = hn::MulAdd(value, both, totals[m][v]);
@@ -301,10 +241,11 @@ void Gemv(const OpCall& call, const Worker& worker) {
   const CallRows<Format> rows{shape, job.rows, call.scratch + own};
   rows.Quantize(job, share ? Split(job.rows, worker) : Range{0, job.rows});
   if (share) worker.Barrier();
-  HWY_ALIGN float sums[kMaxRows * 2 * kPanelRows];
+  static_assert(kMaxRows <= kStreamRows);
+  HWY_ALIGN float sums[kStreamSums];
   const bool usual_group = shape.group == Format::kGroup;
   StreamUnits(
-      job, Split(job.units, worker), kStreamAheads[call.tuning], sums,
+      job, Split(job.units, worker), static_cast<StreamAsk>(call.tuning), sums,
       [&](const LinearPanel& panel, const PanelStream& stream, float* to, size_t stride) HWY_ATTR {
         for (size_t m = 0; m < job.rows; m += kTileRows) {
           const TileRows<Format> tile = rows.Tile(m);
@@ -327,9 +268,6 @@ template <class Format>
 void AddGemvRows(CpuKernelTable& table, const char* name, double epsilon) {
   LinearRow row{.suffix = kIsaSuffix, .format = Format::kFormat, .dtype = Format::kDType};
   row.features = kIsaFeatures;
-#if HWY_TARGET == HWY_AVX3
-  row.features = row.features | CpuFeatures{CpuFeature::kAvx512Vnni};
-#endif
   row.compute_epsilon = epsilon;
   row.name = name;
   row.description = "panels streamed, int8 activations, integer sums a group";
@@ -357,7 +295,7 @@ FATHOM_BASELINE_BEGIN();
 void AddRows(CpuKernelTable&) {}
 FATHOM_BASELINE_END();
 }  // namespace
-#endif  // AVX2, AVX3
+#endif  // AVX2
 }  // namespace HWY_NAMESPACE
 }  // namespace fathom
 HWY_AFTER_NAMESPACE();
