@@ -7,8 +7,10 @@
 #include <array>
 #include <chrono>
 #include <ctime>
+#include <limits>
 #include <map>
 #include <optional>
+#include <random>
 
 #include "base/json.h"
 #include "machine/machine_json.h"
@@ -22,8 +24,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kQuickSeconds = 48, kFullSeconds = 900, kLeastSeconds = 20;
-constexpr double kFamilyAlpha = 0.05;
+constexpr double kQuickSeconds = 56, kFullSeconds = 900, kLeastSeconds = 20;
+// Of a claim an interval beyond 1 is one half, the other one is a median beyond the resolution. In
+// a quick measurement the second is the harder one, so each interval may be wrong in a hundredth of
+// all cases, however many rows there are. In a long one, whose resolution is finer, all figures
+// share the error.
+constexpr double kQuickAlpha = 0.01, kFamilyAlpha = 0.05;
+constexpr int kLooks = 2;  // an entry that is not decided at the first goes on while there is time
 constexpr int64_t kMaxReferenceBytes = int64_t{256} << 20;
 constexpr int64_t kScoreWindow = 256;
 constexpr size_t kTokenizeBytes = 2000;
@@ -41,10 +48,16 @@ std::string NowUtc() {
 
 // Two arms to compare, or why there are none.
 struct Entry {
-  const Optimization* optimization = nullptr;
+  const Optimization* optimization = nullptr;  // null: the baseline against itself
   MeasureMode mode = MeasureMode::kLeaveOneOut;
   std::optional<Arm> on, off;
   MeasuredRow row;
+  std::unique_ptr<PairSampler> sampler;  // null: nothing to time
+  size_t looks = 0;                      // that were taken
+  bool done = false;                     // more pairs would change nothing
+  bool decided = false;                  // done because the figures say enough
+  bool too_long = false;                 // a visit is, for the time that is left
+  bool failed = false;                   // one of the arms; `row` says how
 };
 
 // What is known of an arm once, however many entries have it.
@@ -65,7 +78,8 @@ class Ablation {
         rows_(rows),
         measure_(measure),
         hooks_(hooks),
-        plain_(PlainOptions(machine, facts, options, kDevice, rows)) {
+        plain_(PlainOptions(machine, facts, options, kDevice, rows)),
+        random_(measure.seed) {
     seconds_ = measure.seconds > 0 ? measure.seconds : measure.quick ? kQuickSeconds : kFullSeconds;
   }
 
@@ -74,23 +88,15 @@ class Ablation {
     DescribeWhat();
     FATHOM_TRY(MakeWork());
     FATHOM_TRY(MakeReference());
-    looks_ = PlanLooks(kFamilyAlpha, std::max(FiguresToJudge(), 1), measure_.quick ? 2 : 3);
-    FATHOM_TRY(MeasureNoise());
-    int left = EntriesToTime();
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      Entry& entry = entries_[i];
-      if (Stopped()) break;
-      if (entry.on) {
-        progress_ = {.done = static_cast<int>(i),
-                     .total = static_cast<int>(entries_.size()),
-                     .id = entry.optimization->id,
-                     .arm = entry.on->value};
-        Tell(0);
-        FATHOM_TRY(MeasureEntry(entry, BudgetFor(left--)));
-        if (measurement_.interrupted) break;
-      }
-      measurement_.rows.push_back(std::move(entry.row));
+    const int looks = kLooks * std::max(FiguresToJudge(), 1);
+    looks_ = PlanLooks(measure_.quick ? kQuickAlpha : kFamilyAlpha / looks, kLooks);
+    measurement_.workload.interval_level = 1 - looks_.alpha;
+    FATHOM_TRY(FindAllFacts());
+    bool more = true;
+    while (more) {
+      FATHOM_ASSIGN(more, Sweep());
     }
+    Conclude();
     measurement_.workload.seconds = SecondsSince(start_);
     return std::move(measurement_);
   }
@@ -102,9 +108,14 @@ class Ablation {
     measurement_.interrupted = measurement_.interrupted || (hooks_.stop && hooks_.stop());
     return measurement_.interrupted;
   }
-  void Tell(int rounds) {
-    progress_.rounds = rounds;
-    if (hooks_.on_progress) hooks_.on_progress(progress_);
+  void Tell(const Entry& entry) {
+    if (!hooks_.on_progress) return;
+    const auto over = [](const Entry& each) { return !each.on || each.done; };
+    hooks_.on_progress({.done = static_cast<int>(std::ranges::count_if(entries_, over)),
+                        .total = static_cast<int>(entries_.size()),
+                        .id = entry.row.id,
+                        .arm = entry.row.arm_on,
+                        .rounds = PairsOf(entry)});
   }
   int EntriesToTime() const {
     return static_cast<int>(std::count_if(entries_.begin(), entries_.end(),
@@ -148,23 +159,28 @@ class Ablation {
     const RowInput input{machine_, &facts_, base};
     const std::vector<Arm> arms = row.arms(input, kDevice);
     const auto off = std::find_if(arms.begin(), arms.end(), [](const Arm& arm) { return !arm.on; });
-    Entry entry;
-    entry.optimization = &row;
-    entry.mode = entry.row.mode = mode;
-    entry.row.id = std::string(row.id);
-    entry.row.acts_on = row.acts_on;
+    const auto made = [&] {
+      Entry entry;
+      entry.optimization = &row;
+      entry.mode = entry.row.mode = mode;
+      entry.row.id = std::string(row.id);
+      entry.row.acts_on = row.acts_on;
+      return entry;
+    };
     int num_on = 0;
     for (const Arm& arm : arms) {
       if (!arm.on || off == arms.end()) continue;
+      Entry entry = made();
       entry.on = arm;
       entry.off = *off;
       entry.row.arm_on = arm.value;
       entry.row.arm_off = off->value;
       TellSamePlan(row, arm, entry.row);
-      entries_.push_back(entry);
+      entries_.push_back(std::move(entry));
       ++num_on;
     }
     if (num_on > 0) return;
+    Entry entry = made();
     for (const Language language : {Language::kEnglish, Language::kChinese}) {
       const Detection detection = row.detect({machine_, &facts_, base, language});
       const DeviceStatus& status = detection.Of(kDevice);
@@ -262,7 +278,7 @@ class Ablation {
     const auto brief = ReferenceLogits::Create(*arm, trial, window, kMaxReferenceBytes);
     if (!brief.ok()) return KeepReferenceFailure(brief.status());
     const double token = SecondsSince(start) / static_cast<double>(trial.size());
-    const double share = seconds_ * 0.1 / (EntriesToTime() + 2);
+    const double share = seconds_ * 0.05 / (EntriesToTime() + 2);
     const auto count =
         std::clamp<size_t>(static_cast<size_t>(share / token), trial.size(), ids.size());
     auto reference = ReferenceLogits::Create(*arm, ids.first(count), window, kMaxReferenceBytes);
@@ -277,41 +293,204 @@ class Ablation {
     return Status::Ok();
   }
 
-  PairPlan PlanFor(double budget) {
+  PairPlan PlanFor(const Entry& entry) {
     PairPlan plan;
     plan.work = work_;
-    plan.looks = looks_;
-    plan.noise = noise_;
-    plan.budget_seconds = budget;
+    // Half as long again for rows that nobody tokenizes in would be time taken from all.
+    plan.judged = entry.row.acts_on;
+    if (entry.optimization != nullptr && !plan.judged.tokenize) plan.work.text.clear();
+    plan.pairs = looks_.samples.front();
+    plan.budget_seconds = share_seconds_;
     plan.seed = measure_.seed * 1000003 + ++num_plans_;
-    plan.stop = hooks_.stop;
-    plan.on_round = [this](int rounds) { Tell(rounds); };
     return plan;
   }
 
-  // The baseline against itself: what differs there is the machine, not an optimization.
-  Status MeasureNoise() {
-    progress_ = {.total = static_cast<int>(entries_.size()), .id = "baseline", .arm = "A/A"};
-    Tell(0);
-    FATHOM_ASSIGN(const PairSamples samples, SamplePairs(hooks_.open, options_, options_,
-                                                         PlanFor(BudgetFor(EntriesToTime() + 1))));
-    measurement_.interrupted = samples.interrupted;
-    noise_ = NoiseOf(samples.ratios, noise_);
+  // Accuracy and memory of every arm; then what time is left is shared between the entries. The
+  // baseline against itself is one of them: what differs there is the machine, not an optimization.
+  Status FindAllFacts() {
+    Entry same;
+    same.on = same.off = Arm{.value = "A/A", .on = true, .options = options_};
+    same.row.id = "baseline";
+    same.row.arm_on = same.row.arm_off = "A/A";
+    entries_.insert(entries_.begin(), std::move(same));
+    for (Entry& entry : entries_) {
+      if (!entry.on || Stopped()) continue;
+      Tell(entry);
+      FindFactsOf(entry);
+    }
+    const auto open = std::ranges::count_if(entries_, IsOpen);
+    share_seconds_ =
+        std::max(seconds_ - SecondsSince(start_), 0.0) / static_cast<double>(std::max(open, 1L));
+    return Status::Ok();
+  }
+
+  void FindFactsOf(Entry& entry) {
+    if (entry.optimization == nullptr) {
+      FactsOfArm(options_);
+      return;
+    }
+    if (NoTimeLeft(entry)) return;
+    if (!reference_failure_.ok()) return Fail(entry, reference_failure_);
+    for (const std::optional<Arm>* arm : {&entry.on, &entry.off}) {
+      const ArmFacts& facts = FactsOfArm((*arm)->options);
+      if (Stopped()) return;
+      if (!facts.status.ok()) return Fail(entry, facts.status, *arm);
+      (arm == &entry.on ? entry.row.accuracy_on : entry.row.accuracy_off) = facts.accuracy;
+      (arm == &entry.on ? entry.row.peak_bytes_on : entry.row.peak_bytes_off) = facts.peak_bytes;
+    }
+  }
+
+  // A budget that was too small for what comes before the rows leaves each its one pair.
+  bool NoTimeLeft(Entry& entry) {
+    if (SecondsSince(start_) <= std::max(1.1 * seconds_, kLeastSeconds)) return false;
+    Fail(entry, Status::RunTime("no time was left to measure it; raise --seconds"));
+    return true;
+  }
+
+  static bool IsOpen(const Entry& entry) { return entry.on && !entry.done; }
+  static int PairsOf(const Entry& entry) { return entry.sampler ? entry.sampler->pairs() : 0; }
+
+  // A visit to entries that are open, in a drawn order, so that the samples of an entry come from
+  // all of the time that there is and a bad moment is one of them. False: nothing is left to do.
+  Result<bool> Sweep() {
+    ReopenUndecided();
+    // Those with the fewest pairs: one that makes several in a visit waits for the others.
+    std::vector<Entry*> open;
+    int fewest = std::numeric_limits<int>::max();
+    for (Entry& entry : entries_) {
+      if (IsOpen(entry) && !entry.too_long) fewest = std::min(fewest, PairsOf(entry));
+    }
+    for (Entry& entry : entries_) {
+      if (IsOpen(entry) && !entry.too_long && PairsOf(entry) == fewest) open.push_back(&entry);
+    }
+    // The baseline first at first: where it fails there is nothing to compare with.
+    if (num_sweeps_++ > 0) std::shuffle(open.begin(), open.end(), random_);
+    for (Entry* entry : open) {
+      if (Stopped()) return false;
+      // The first visit is made whatever it costs; no other one that would overrun the budget.
+      entry->too_long =
+          entry->sampler && SecondsSince(start_) + entry->sampler->visit_seconds() > seconds_;
+      if (!entry->too_long) FATHOM_TRY(VisitEntry(*entry));
+    }
+    return !open.empty();
+  }
+
+  // What was decided when less was known of this run's noise may not be any more.
+  void ReopenUndecided() {
+    Evaluate();
+    for (Entry& entry : entries_) {
+      if (!entry.decided) continue;
+      FillRow(entry);
+      entry.done = entry.decided = Decided(entry.row, resolution_);
+    }
+  }
+
+  Status VisitEntry(Entry& entry) {
+    Tell(entry);
+    Status status;
+    if (!entry.sampler) {
+      if (entry.optimization != nullptr && NoTimeLeft(entry)) return Status::Ok();
+      entry.sampler = std::make_unique<PairSampler>(hooks_.open, entry.on->options,
+                                                    entry.off->options, PlanFor(entry));
+      status = entry.sampler->Prepare();
+    }
+    if (status.ok()) status = entry.sampler->Visit(PairSeconds(), hooks_.stop);
+    if (!status.ok()) {
+      if (entry.optimization == nullptr) return status;
+      Fail(entry, status);
+      return Status::Ok();
+    }
+    Look(entry);
+    return Status::Ok();
+  }
+
+  // What a pair may cost for every open entry to come to its first look.
+  double PairSeconds() const {
+    int missing = 0;
+    for (const Entry& entry : entries_) {
+      if (!IsOpen(entry)) continue;
+      missing += std::max(looks_.samples.front() + 1 - PairsOf(entry), 1);
+    }
+    return std::max(seconds_ - SecondsSince(start_), 0.0) / std::max(missing, 1);
+  }
+
+  void Look(Entry& entry) {
+    entry.done = !entry.sampler->may_visit();
+    bool due = false;
+    while (entry.looks < looks_.samples.size() &&
+           entry.sampler->pairs() >= looks_.samples[entry.looks]) {
+      ++entry.looks;
+      due = true;
+    }
+    if (!due) return;
+    entry.done = entry.done || entry.row.same_plan || entry.looks == looks_.samples.size();
+    if (entry.done || entry.optimization == nullptr) return;
+    Evaluate();
+    FillRow(entry);
+    entry.done = entry.decided = Decided(entry.row, resolution_);
+  }
+
+  // What the samples of all entries together say of this run.
+  void Evaluate() {
+    // Pairs of one visit are more alike than those of several, so entries are told apart by that.
+    std::vector<const PairRatios*> ratios, in_visits;
+    for (const Entry& entry : entries_) {
+      if (!entry.sampler) continue;
+      const bool several = entry.sampler->pairs_a_visit() > 1;
+      (several ? in_visits : ratios).push_back(&entry.sampler->samples().ratios);
+    }
+    inflation_ = InflationOf(ratios);
+    inflation_in_visits_ = InflationOf(in_visits);
+    const FigureFactors& least = measure_.quick ? kQuickLeast : kLeast;
+    const Entry& same = entries_.front();
+    resolution_ = same.sampler
+                      ? ResolutionsOf(same.sampler->samples().ratios, least, InflationFor(same))
+                      : least;
+  }
+
+  const FigureFactors& InflationFor(const Entry& entry) const {
+    return entry.sampler->pairs_a_visit() > 1 ? inflation_in_visits_ : inflation_;
+  }
+
+  void FillRow(Entry& entry) {
+    const PairSamples& samples = entry.sampler->samples();
+    FillLoad(samples, entry.row);
+    FillIntervals(samples.ratios, looks_.alpha, InflationFor(entry), resolution_, entry.row);
+  }
+
+  void Conclude() {
+    Evaluate();
     MeasuredWorkload& workload = measurement_.workload;
-    workload.noise_prefill = noise_.prefill;
-    workload.noise_decode = noise_.decode;
-    workload.noise_load = noise_.load;
-    workload.noise_tokenize = noise_.tokenize;
-    workload.noise_sampling = noise_.sampling;
-    if (samples.on.decode.empty()) return Status::Ok();
+    workload.noise_prefill = resolution_.prefill;
+    workload.noise_decode = resolution_.decode;
+    workload.noise_load = resolution_.load;
+    workload.noise_tokenize = resolution_.tokenize;
+    workload.noise_sampling = resolution_.sampling;
+    FillBaseline();
+    for (Entry& entry : entries_) {
+      if (entry.optimization == nullptr) continue;
+      if (entry.on && !entry.failed) {
+        // What an interruption left without an interval says nothing.
+        if (measurement_.interrupted && entry.looks == 0) continue;
+        FillRow(entry);
+        entry.row.roof_share_on =
+            RoofShare(entry.sampler->samples().decode_bytes_on, entry.sampler->samples().on);
+        JudgeInto(entry.row);
+      }
+      measurement_.rows.push_back(std::move(entry.row));
+    }
+  }
+
+  void FillBaseline() {
+    const Entry& same = entries_.front();
+    if (!same.sampler || same.sampler->pairs() == 0) return;
+    const PairSamples& samples = same.sampler->samples();
     MeasuredBaseline& baseline = measurement_.baseline;
     baseline.prefill_tokens_per_s = 1 / Median(samples.on.prefill);
     baseline.decode_tokens_per_s = 1 / Median(samples.on.decode);
     baseline.load_ms = Median(samples.on.load) * 1e3;
     baseline.roof_share = RoofShare(baseline.decode_bytes_per_token, samples.on);
-    const ArmFacts& known = FactsOfArm(options_);
-    baseline.peak_resident_bytes = known.peak_bytes;
-    return Status::Ok();
+    baseline.peak_resident_bytes = FactsOfArm(options_).peak_bytes;
   }
 
   double RoofShare(double bytes_per_token, const ArmSeconds& seconds) const {
@@ -350,39 +529,13 @@ class Ablation {
   }
 
   static void Fail(Entry& entry, const Status& status, const std::optional<Arm>& arm = {}) {
+    entry.done = entry.failed = true;
     entry.row.verdict = Verdict::kFailed;
     entry.row.same_plan = false;
     entry.row.reason =
         arm ? fmt::format("the arm {}: {}", arm->value, status.message()) : status.message();
     entry.row.reason_zh =
         arm ? fmt::format("{} 一侧：{}", arm->value, status.message()) : status.message();
-  }
-
-  Status MeasureEntry(Entry& entry, double budget) {
-    const auto start = Clock::now();
-    // A budget that was too small for what comes before the rows leaves each its one pair.
-    if (SecondsSince(start_) > std::max(1.1 * seconds_, kLeastSeconds)) {
-      return Fail(entry, Status::RunTime("no time was left to measure it; raise --seconds")),
-             Status::Ok();
-    }
-    if (!reference_failure_.ok()) return Fail(entry, reference_failure_), Status::Ok();
-    for (const std::optional<Arm>* arm : {&entry.on, &entry.off}) {
-      const ArmFacts& facts = FactsOfArm((*arm)->options);
-      if (Stopped()) return Status::Ok();
-      if (!facts.status.ok()) return Fail(entry, facts.status, *arm), Status::Ok();
-      (arm == &entry.on ? entry.row.accuracy_on : entry.row.accuracy_off) = facts.accuracy;
-      (arm == &entry.on ? entry.row.peak_bytes_on : entry.row.peak_bytes_off) = facts.peak_bytes;
-    }
-    PairPlan plan = PlanFor(budget - SecondsSince(start));
-    plan.judged = entry.row.acts_on;
-    const auto samples = SamplePairs(hooks_.open, entry.on->options, entry.off->options, plan);
-    if (!samples.ok()) return Fail(entry, samples.status()), Status::Ok();
-    measurement_.interrupted = measurement_.interrupted || samples->interrupted;
-    if (samples->ratios.decode.empty()) return Status::Ok();
-    FillIntervals(samples->ratios, looks_.alpha, noise_, entry.row);
-    entry.row.roof_share_on = RoofShare(samples->decode_bytes_on, samples->on);
-    JudgeInto(entry.row);
-    return Status::Ok();
   }
 
   const Machine& machine_;
@@ -399,11 +552,13 @@ class Ablation {
   std::vector<int32_t> ids_;  // of the text
   RoundWork work_;
   Looks looks_;
-  NoiseFactors noise_;
+  FigureFactors inflation_, inflation_in_visits_, resolution_;
+  double share_seconds_ = 0;  // of an entry
+  int num_sweeps_ = 0;
+  std::mt19937_64 random_;
   std::optional<ReferenceLogits> reference_;
   Status reference_failure_;
   std::map<std::string, ArmFacts> arms_;
-  MeasureProgress progress_;
   Measurement measurement_;
 };
 

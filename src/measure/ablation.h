@@ -34,7 +34,7 @@ struct MeasureOptions {
   bool one_alone = true;
   std::vector<std::string> rows;  // ids; empty: all
   bool quick = false;
-  double seconds = 0;  // the whole measurement at most, about; 0: quick 48, else 900
+  double seconds = 0;  // the whole measurement at most, about; 0: quick 56, else 900
   uint64_t seed = 0;
   std::string text;  // for accuracy, the prompt and the tokenizer
 };

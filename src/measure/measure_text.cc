@@ -132,14 +132,13 @@ std::string Foot(const Measurement& measurement, Language language) {
   const MeasuredWorkload& work = measurement.workload;
   std::string text =
       Say(language,
-          "Ratios are on / off in speed; above 1 is faster with the row on. The intervals hold "
-          "together for"
-          " all rows (95 %)\nand are widened by what two identical arms differed by here: decode "
-          "{:.3f}x,"
-          " prefill {:.3f}x. {:.0f} s.\n",
-          "比值为 开 / 关 的速度之比，大于 1 表示开启更快。各行区间共同成立（95 %），\n"
-          "并按相同设置两次运行之差放宽：生成 {:.3f}x，预填充 {:.3f}x。用时 {:.0f} 秒。\n",
-          work.noise_decode, work.noise_prefill, work.seconds);
+          "Ratios are on / off in speed; above 1 is faster with the row on. Each interval holds at "
+          "{:.4g} %\nand includes 1 where the median differs from it by less than decode {:.2f}x, "
+          "prefill {:.2f}x,\nwhat identical arms may differ by in such a run. {:.0f} s.\n",
+          "比值为 开 / 关 的速度之比，大于 1 表示开启更快。每个区间按 {:.4g} % 成立；\n"
+          "中位数与 1 相差不到 生成 {:.2f}x、预填充 {:.2f}x（相同设置之间可能的差异）时，"
+          "区间包含 1。用时 {:.0f} 秒。\n",
+          100 * work.interval_level, work.noise_decode, work.noise_prefill, work.seconds);
   for (const SlowerSetting& slower : SlowerSettings(measurement)) {
     text += Say(language, "Slower: {}\n", "更慢：{}\n", SlowerText(slower, language));
   }

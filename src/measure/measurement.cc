@@ -65,6 +65,8 @@ JsonValue RowToJson(const MeasuredRow& row) {
       {"load_ratio", RatioToJson(row.load)},
       {"tokenize_ratio", RatioToJson(row.tokenize)},
       {"sampling_ratio", RatioToJson(row.sampling)},
+      {"load_ms_on", row.load_ms_on},
+      {"load_ms_off", row.load_ms_off},
       {"peak_memory_ratio", NumberOrNull(row.peak_memory_ratio(), peak)},
       {"peak_resident_bytes_on", row.peak_bytes_on},
       {"peak_resident_bytes_off", row.peak_bytes_off},
@@ -108,7 +110,8 @@ JsonValue WorkloadToJson(const MeasuredWorkload& workload) {
                                          {"load", workload.noise_load},
                                          {"tokenize", workload.noise_tokenize},
                                          {"sampling", workload.noise_sampling}}},
-                    {"seconds", workload.seconds}};
+                    {"seconds", workload.seconds},
+                    {"interval_level", workload.interval_level}};
 }
 
 // Reads members of one object; a missing or null number is `otherwise`, another type an error.
@@ -204,6 +207,8 @@ Result<MeasuredRow> RowFromJson(const JsonValue& value, std::string_view what) {
   row.load = reader.Ratio("load_ratio");
   row.tokenize = reader.Ratio("tokenize_ratio");
   row.sampling = reader.Ratio("sampling_ratio");
+  row.load_ms_on = reader.Number("load_ms_on");
+  row.load_ms_off = reader.Number("load_ms_off");
   row.peak_bytes_on = reader.Int("peak_resident_bytes_on");
   row.peak_bytes_off = reader.Int("peak_resident_bytes_off");
   row.accuracy_on = ReadAccuracy(reader);
@@ -328,7 +333,8 @@ Result<Measurement> MeasurementFromJson(const JsonValue& document, std::string_v
                           noise.Number("load", 1),
                           noise.Number("tokenize", 1),
                           noise.Number("sampling", 1),
-                          workload.Number("seconds")};
+                          workload.Number("seconds"),
+                          workload.Number("interval_level", 0.95)};
   FATHOM_TRY(workload.status());
   FATHOM_TRY(noise.status());
   for (const JsonValue& row : rows->as_array()) {
@@ -336,6 +342,11 @@ Result<Measurement> MeasurementFromJson(const JsonValue& document, std::string_v
     measurement.rows.push_back(std::move(read));
   }
   return measurement;
+}
+
+bool LoadCounts(const MeasuredRow& row) {
+  if (!(row.load_ms_on > 0) || !(row.load_ms_off > 0)) return true;
+  return std::abs(row.load_ms_on - row.load_ms_off) >= kLoadDifferenceMs;
 }
 
 std::vector<JudgedSpeed> JudgedSpeeds(const MeasuredRow& row) {
@@ -349,7 +360,7 @@ std::vector<JudgedSpeed> JudgedSpeeds(const MeasuredRow& row) {
   const Figures& own = row.acts_on;
   add({"decode", "生成"}, row.decode, own.decode, true);
   add({"prefill", "预填充"}, row.prefill, own.prefill, true);
-  add({"load", "加载"}, row.load, own.load, true);
+  if (LoadCounts(row)) add({"load", "加载"}, row.load, own.load, true);
   // What a slow neighbour leaves in the caches moves these two; generation has them in it anyway.
   add({"tokenize", "分词"}, row.tokenize, own.tokenize, false);
   add({"sampling", "采样"}, row.sampling, own.sampling, false);

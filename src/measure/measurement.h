@@ -40,8 +40,9 @@ struct MeasuredRow {
   MeasureMode mode = MeasureMode::kLeaveOneOut;
   std::string arm_on, arm_off;  // as transformers writes the value
   RatioInterval prefill, decode, load;
-  RatioInterval tokenize;  // text to ids
-  RatioInterval sampling;  // logits to the next id, with do_sample and top_k
+  RatioInterval tokenize;                  // text to ids
+  RatioInterval sampling;                  // logits to the next id, with do_sample and top_k
+  double load_ms_on = 0, load_ms_off = 0;  // 0: not known
   // Resident bytes at most, each in a fresh process that loads and generates; 0: not measured.
   int64_t peak_bytes_on = 0, peak_bytes_off = 0;
   ArmAccuracy accuracy_on, accuracy_off;
@@ -57,14 +58,17 @@ struct MeasuredRow {
   double peak_memory_ratio() const;  // 0: not measured
 };
 
+// Whether loading differs by what a person can notice; yes where it is not known how long it took.
+bool LoadCounts(const MeasuredRow& row);
+
 // A speed by which a row is judged, with its name for people.
 struct JudgedSpeed {
   Words name;
   const RatioInterval* ratio = nullptr;
 };
 // Those that the row can act on, and of prefill, decode and load also one that it has no business
-// with where the whole interval is beyond kForeignFactor: so much is no noise but a fault. None
-// where both arms are the same plan.
+// with where the whole interval is beyond kForeignFactor: so much is no noise but a fault. Loading
+// only where LoadCounts. None where both arms are the same plan.
 std::vector<JudgedSpeed> JudgedSpeeds(const MeasuredRow& row);
 
 // The arm that others are compared with.
@@ -85,10 +89,12 @@ struct MeasuredWorkload {
   int64_t accuracy_tokens = 0;
   uint64_t seed = 0;
   bool quick = false;
-  // Identical arms (A/A) were seen apart by these factors: every interval is that much wider.
+  // The least factors that are told of: identical arms (A/A) were seen apart by so much, or less
+  // would not be worth telling. An interval of a median nearer to 1 includes 1.
   double noise_prefill = 1, noise_decode = 1, noise_load = 1, noise_tokenize = 1,
          noise_sampling = 1;
-  double seconds = 0;  // the whole measurement
+  double seconds = 0;            // the whole measurement
+  double interval_level = 0.95;  // at which each interval holds
 };
 
 struct Measurement {
@@ -113,6 +119,9 @@ struct Measurement {
 inline constexpr double kMemoryThreshold = 1.05;
 inline constexpr double kKlThreshold = 1e-4;
 inline constexpr double kForeignFactor = 1.5;
+// The limit below which an answer seems immediate (R. B. Miller, Response time in man-computer
+// conversational transactions, 1968).
+inline constexpr double kLoadDifferenceMs = 100;
 
 std::string FormatRatio(double ratio);  // "1.31", "12.4", "140", "0.031"
 std::string FormatKl(double kl);        // "0.002", "3e-07"

@@ -70,7 +70,8 @@ double PerSecond(const std::vector<double>& seconds) {
   return median > 0 ? 1 / median : 0;
 }
 
-MeasuredRow RowOf(const JsonValue& entry, double alpha, const NoiseFactors& noise) {
+MeasuredRow RowOf(const JsonValue& entry, double alpha, const FigureFactors& inflation,
+                  const FigureFactors& resolution) {
   MeasuredRow row;
   row.id = StringOf(entry, "id");
   row.arm_on = StringOf(entry, "arm_on");
@@ -86,7 +87,10 @@ MeasuredRow RowOf(const JsonValue& entry, double alpha, const NoiseFactors& nois
     row.reason = error;
     return row;
   }
-  FillIntervals(RatiosOf(entry), alpha, noise, row);
+  const PairRatios ratios = RatiosOf(entry);
+  FillIntervals(ratios, alpha, inflation, resolution, row);
+  row.load_ms_on = Median(NumbersOf(entry, "seconds", "load")) * 1e3;
+  row.load_ms_off = row.load_ms_on * Median(ratios.load);
   row.accuracy_on = AccuracyOf(entry, "accuracy_on");
   row.accuracy_off = AccuracyOf(entry, "accuracy_off");
   row.peak_bytes_on = static_cast<int64_t>(NumberOf(entry, "peak_on"));
@@ -95,7 +99,7 @@ MeasuredRow RowOf(const JsonValue& entry, double alpha, const NoiseFactors& nois
   return row;
 }
 
-void FillBaseline(const JsonValue& entry, const NoiseFactors& noise, Measurement& measurement) {
+void FillBaseline(const JsonValue& entry, const FigureFactors& noise, Measurement& measurement) {
   measurement.baseline.prefill_tokens_per_s = PerSecond(NumbersOf(entry, "seconds", "prefill"));
   measurement.baseline.decode_tokens_per_s = PerSecond(NumbersOf(entry, "seconds", "decode"));
   measurement.baseline.load_ms = Median(NumbersOf(entry, "seconds", "load")) * 1e3;
@@ -156,10 +160,16 @@ Result<Measurement> MeasurementOfScript(const JsonValue& output, const Measureme
   measurement.workload = ours.workload;
   const JsonValue& baseline = entries->as_array().front();
   if (!StringOf(baseline, "error").empty()) return BadScript(StringOf(baseline, "error"));
-  const NoiseFactors noise = NoiseOf(RatiosOf(baseline), NoiseFactors{});
-  FillBaseline(baseline, noise, measurement);
+  std::vector<PairRatios> ratios;
+  for (const JsonValue& entry : entries->as_array()) ratios.push_back(RatiosOf(entry));
+  std::vector<const PairRatios*> all;
+  for (const PairRatios& each : ratios) all.push_back(&each);
+  const FigureFactors inflation = InflationOf(all);
+  const FigureFactors resolution =
+      ResolutionsOf(ratios.front(), ours.workload.quick ? kQuickLeast : kLeast, inflation);
+  FillBaseline(baseline, resolution, measurement);
   for (size_t i = 1; i < entries->as_array().size(); ++i) {
-    measurement.rows.push_back(RowOf(entries->as_array()[i], alpha, noise));
+    measurement.rows.push_back(RowOf(entries->as_array()[i], alpha, inflation, resolution));
     // With the cache on, all else as a script gets it: the baseline's memory.
     const MeasuredRow& row = measurement.rows.back();
     if (row.id == "use_cache") measurement.baseline.peak_resident_bytes = row.peak_bytes_on;
@@ -169,8 +179,7 @@ Result<Measurement> MeasurementOfScript(const JsonValue& output, const Measureme
 
 Result<Measurement> MeasureTransformers(const Measurement& ours,
                                         const TransformersOptions& options) {
-  // At most two arms on in a row here; one look, so the error is shared between rows alone.
-  const double alpha = 0.05 / static_cast<double>(options.rows.size() + 4);
+  const double alpha = 1 - ours.workload.interval_level;
   const int rounds = RoundsNeeded(alpha) * (ours.workload.quick ? 1 : 2);
   const double seconds = options.seconds > 0 ? options.seconds : (ours.workload.quick ? 120 : 900);
   FATHOM_ASSIGN(const JsonValue spec, SpecOf(ours, options, rounds, seconds));

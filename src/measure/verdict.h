@@ -11,8 +11,9 @@
 //
 // Arms that are the same plan by construction have no effect, whatever was measured.
 //
-// The intervals come widened by what identical arms differed by in the same run and at a level
-// corrected for the number of rows (statistics.h), so that a claim is one that repeats.
+// The intervals include 1 where the difference is smaller than what identical arms showed in the
+// same run, or than what such a run resolves (statistics.h, pair_sampler.h); loading counts where a
+// person would notice. So a claim, of a gain or of a price, is one that repeats.
 #pragma once
 
 #include <string>

@@ -51,14 +51,14 @@ SourceNote MeasureSource(const Report& report) {
       Say(language,
           "Speeds: `fathom measure` on {}: {} tokens of prompt, {} tokens decoded, seed {}; arms "
           "interleaved, medians of ratios of neighbouring rounds with intervals that hold at "
-          "95 % for all rows together, each widened by what identical arms differed by (decode "
-          "{:.3f}×, prefill {:.3f}×).",
+          "{:.4g} % each and include 1 where the median is nearer to it than what "
+          "identical arms may differ by (decode {:.2f}×, prefill {:.2f}×).",
           "速度：`fathom measure`，{}：提示 {} 个 token，解码 {} 个 token，种子 "
           "{}；各分支交替运行，"
-          "取相邻轮次比值的中位数，区间对所有行合计按 95% 成立，并按相同分支之间的差异放宽"
-          "（解码 {:.3f}×，预填充 {:.3f}×）。",
-          measured->when, work.prompt_tokens, work.decode_tokens, work.seed, work.noise_decode,
-          work.noise_prefill)};
+          "取相邻轮次比值的中位数，每个区间按 {:.4g}% 成立；中位数与 1 "
+          "的差小于相同分支之间可能的差异（解码 {:.2f}×，预填充 {:.2f}×）时，区间包含 1。",
+          measured->when, work.prompt_tokens, work.decode_tokens, work.seed,
+          100 * work.interval_level, work.noise_decode, work.noise_prefill)};
 }
 
 }  // namespace

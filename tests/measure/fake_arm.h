@@ -10,6 +10,27 @@
 
 namespace fathom {
 
+// What a shared machine does to all arms alike while they run in turn: a slow drift, and moments in
+// which everything takes several times as long. One step a round.
+struct FakeWeather {
+  double drift = 0;          // standard deviation of the logarithm
+  double drift_rounds = 50;  // that a level lasts
+  double bursts = 0;         // how often one begins, a round
+  double burst_rounds = 6;   // that it lasts on average
+  double burst_factor = 3;
+  double level = 0;  // as it stands
+  bool in_burst = false;
+
+  double Step(std::mt19937_64& random) {
+    std::normal_distribution<double> normal;
+    std::uniform_real_distribution<double> uniform;
+    const double memory = std::exp(-1 / drift_rounds);
+    level = memory * level + drift * std::sqrt(1 - memory * memory) * normal(random);
+    in_burst = uniform(random) < (in_burst ? 1 - 1 / burst_rounds : bursts);
+    return std::exp(level) * (in_burst ? burst_factor : 1);
+  }
+};
+
 struct FakeArmOptions {
   uint64_t seed = 0;      // of the logits
   double prefill = 1e-3;  // seconds a token
@@ -18,6 +39,8 @@ struct FakeArmOptions {
   double tokenize = 1e-3;
   double sampling = 1e-4;
   double scatter = 0;  // standard deviation of the logarithm of each time
+  double luck = 0;     // likewise, of a load: the same for all rounds until the next one
+  FakeWeather* weather = nullptr;
   int bad_position = -1;
   float bad_value = 0;
   int window = std::numeric_limits<int>::max();  // tokens of the callers' windows
@@ -28,13 +51,19 @@ class FakeArm final : public ArmRunner {
   static constexpr int64_t kVocab = 32;
 
   explicit FakeArm(FakeArmOptions options, std::mt19937_64* random = nullptr)
-      : options_(options), random_(random), load_(Scatter(options.load)) {}
+      : options_(options), random_(random), load_(Scatter(options.load)) {
+    if (random_ == nullptr || options_.luck == 0) return;
+    std::normal_distribution<double> normal;
+    options_.prefill *= std::exp(options_.luck * normal(*random_));
+    options_.decode *= std::exp(options_.luck * normal(*random_));
+  }
 
   Result<RoundTimes> Run(const RoundWork&) override {
-    return RoundTimes{.prefill = Scatter(options_.prefill),
-                      .decode = Scatter(options_.decode),
-                      .sampling = Scatter(options_.sampling),
-                      .tokenize = Scatter(options_.tokenize),
+    const double weather = options_.weather == nullptr ? 1 : options_.weather->Step(*random_);
+    return RoundTimes{.prefill = weather * Scatter(options_.prefill),
+                      .decode = weather * Scatter(options_.decode),
+                      .sampling = weather * Scatter(options_.sampling),
+                      .tokenize = weather * Scatter(options_.tokenize),
                       .total = 0};
   }
   Status Score(std::span<const int32_t> ids,

@@ -70,6 +70,21 @@ TEST(Verdict, MemoryAndItsPrice) {
   EXPECT_EQ(Judge(row).verdict, Verdict::kTrade);
 }
 
+TEST(Verdict, LoadCountsWhereAPersonWouldNotice) {
+  MeasuredRow row = Row(Ratio(3.5, 4.4, 5.1));
+  row.load = Ratio(0.45, 0.72, 0.94);
+  row.load_ms_on = 16;
+  row.load_ms_off = 11;
+  EXPECT_EQ(Judge(row).verdict, Verdict::kHelps);
+  row.verdict = Verdict::kHelps;
+  EXPECT_EQ(DescribeRow(row), "decode 4.40x [3.50, 5.10]");
+  row.load_ms_on = 1600;
+  row.load_ms_off = 1100;
+  EXPECT_EQ(Judge(row).verdict, Verdict::kTrade);
+  row.load_ms_on = row.load_ms_off = 0;  // of an earlier version: not known
+  EXPECT_EQ(Judge(row).verdict, Verdict::kTrade);
+}
+
 TEST(Verdict, AccuracyIsAPrice) {
   MeasuredRow row = Row(Ratio(1.6, 1.7, 1.8));
   row.accuracy_on.kl_divergence = 0.002;

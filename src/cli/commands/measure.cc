@@ -120,7 +120,7 @@ CommandAction Setup(CLI::App& app) {
   app.add_flag("--quick", arguments->measure.quick,
                "within a minute on a small model, with the intervals that this gives");
   app.add_option("--seconds", arguments->measure.seconds,
-                 "about how long at most (default: 900, with --quick 48)")
+                 "about how long at most (default: 900, with --quick 56)")
       ->check(CLI::Range(1.0, 1e6));
   app.add_option("--seed", arguments->measure.seed, "of the draws and the order of rounds");
   app.add_option("--stack", arguments->stack,
