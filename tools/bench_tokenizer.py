@@ -84,25 +84,60 @@ def compare(fathom, peer, text, rounds):
     return best, first, equal
 
 
-def adversarial_texts(size=1_000_000):
+def adversarial_texts(prose, added, vocab, size=1_000_000):
+    """Texts of about `size` bytes made to be slow; vocab: strings of the model's tokens."""
     rng = random.Random(1)
+
+    def of(alphabet):
+        return "".join(rng.choices(alphabet, k=size))
+
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    bare = "".join(c for c in prose if c.isascii() and c.isalpha())[:size]
+    long_tokens = sorted((t for t in vocab if t.isascii() and t.isalpha()), key=len)[-2000:]
+    almost = [token[:-1] for token in added if len(token) > 1] or ["<|endoftext|", "<|im_start|"]
+    emoji = [chr(c) for c in range(0x1F300, 0x1F650)]
+    scripts = "aя中ب한ह"
     return {
         "one letter": "a" * size,
         "ab repeated": "ab" * (size // 2),
-        "random letters": "".join(rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(size)),
-        "random ASCII": "".join(chr(rng.randrange(32, 127)) for _ in range(size)),
+        "random letters": of(letters),
+        "random capitals": of(letters.upper()),
+        "mixed case": of(letters + letters.upper()),
+        "prose, no spaces": bare,
+        "long tokens joined": "".join(rng.choices(long_tokens, k=size // 14))[:size],
+        "long tokens cut": "".join(t[1:-1] for t in rng.choices(long_tokens, k=size // 12))[:size],
+        "words of 17 letters": "".join(
+            " " + "".join(rng.choices(letters, k=17)) for _ in range(size // 18)
+        ),
+        "words of 60 letters": "".join(
+            " " + "".join(rng.choices(letters, k=60)) for _ in range(size // 61)
+        ),
+        "random ASCII": of([chr(c) for c in range(32, 127)]),
+        "random signs": of("!#$%&()*+,-./:;<=>?@[]^_{|}~"),
+        "random bytes": bytes(rng.choices(range(256), k=size // 2)).decode("utf-8", "replace"),
         "random code points": "".join(
             chr(c) for c in (rng.randrange(0x110000) for _ in range(size // 4))
             if not 0xD800 <= c < 0xE000
         ),
         "spaces": " " * size,
         "line ends": "\n" * size,
+        "spaces and line ends": of(" \n"),
+        "spaces and letters": of(" a"),
+        "tabs": "\t" * size,
         "carets": "^" * size,
-        "digits": "".join(rng.choice("0123456789") for _ in range(size)),
+        "apostrophes": of("'sdtr"),
+        "digits": of("0123456789"),
         "one ideograph": "中" * (size // 3),
         "random ideographs": "".join(chr(rng.randrange(0x4E00, 0x9FA6)) for _ in range(size // 3)),
+        "common ideographs": "".join(chr(rng.randrange(0x4E00, 0x5200)) for _ in range(size // 3)),
+        "random Hangul": "".join(chr(rng.randrange(0xAC00, 0xD7A4)) for _ in range(size // 3)),
+        "random Cyrillic": "".join(chr(rng.randrange(0x430, 0x450)) for _ in range(size // 2)),
+        "alternating scripts": scripts * (size // len(scripts.encode())),
         "combining marks": "\u0301" * (size // 2),
+        "letters and marks": "".join(rng.choice("aeiou") + "\u0301" for _ in range(size // 3)),
+        "random emoji": "".join(rng.choices(emoji, k=size // 4)),
         "joined emoji": "👩‍👩‍👧" * (size // 18),
+        "almost added tokens": "".join(rng.choices(almost, k=size // 10))[:size],
     }
 
 
@@ -227,7 +262,9 @@ def main():
                 cost = row(name, size, compare(fathom, peer, text, arguments.rounds))
                 prose = prose or cost
             if arguments.adversarial:
-                for name, text in adversarial_texts().items():
+                added = [token.content for token in peer.get_added_tokens_decoder().values()]
+                texts_made = adversarial_texts(next(iter(texts.values())), added, peer.get_vocab())
+                for name, text in texts_made.items():
                     size = len(text.encode())
                     fathom.set_text(text)
                     times = [fathom.ask("encode")["seconds"] for _ in range(arguments.rounds)]

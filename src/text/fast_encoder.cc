@@ -222,7 +222,7 @@ int32_t FastEncoder::FindWholeWord(const uint8_t* word, size_t size, FastScratch
   if (size > model_.vocab().max_token_bytes()) return -1;  // written it is no shorter
   scratch.written.clear();
   AppendByteLevel({reinterpret_cast<const char*>(word), size}, scratch.written);
-  return model_.vocab().Find(scratch.written);
+  return model_.vocab().FindRare(scratch.written);
 }
 
 // The first place from p on where no merge joins, or the end.
@@ -236,6 +236,10 @@ const uint8_t* FastEncoder::FirstCut(const uint8_t* word, const uint8_t* p,
 // Merges the parts between the cuts; `cut` is the first of them.
 void FastEncoder::EmitParts(const uint8_t* word, const uint8_t* cut, const uint8_t* end,
                             FastScratch& scratch) const {
+  if (cut == end) {  // the word's own cache was asked already
+    model_.MergeBytes(word, static_cast<size_t>(end - word), scratch.merge);
+    return EmitMerged(scratch);
+  }
   for (const uint8_t* begin = word; begin < end;) {
     EmitPart(begin, static_cast<size_t>(cut - begin), end, scratch);
     begin = cut;
@@ -258,13 +262,18 @@ void FastEncoder::EmitPart(const uint8_t* part, size_t size, const uint8_t* read
     }
   }
   model_.MergeBytes(part, size, scratch.merge);
+  EmitMerged(scratch);
+  const std::vector<int32_t>& symbols = scratch.merge.symbols;
+  if (is_short && symbols.size() <= ShortWordCache::kMaxIds) {
+    scratch.part_words->Insert(key, symbols.data(), symbols.size());
+  }
+}
+
+void FastEncoder::EmitMerged(FastScratch& scratch) {
   const std::vector<int32_t>& symbols = scratch.merge.symbols;
   const size_t count = symbols.size();
   if (count > 0) std::memcpy(scratch.Room(count), symbols.data(), count * sizeof(int32_t));
   scratch.count += count;
-  if (is_short && count <= ShortWordCache::kMaxIds) {
-    scratch.part_words->Insert(key, symbols.data(), count);
-  }
 }
 
 }  // namespace fathom

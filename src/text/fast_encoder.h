@@ -62,6 +62,7 @@ class FastEncoder {
   const uint8_t* FirstCut(const uint8_t* word, const uint8_t* p, const uint8_t* end) const;
   void EmitParts(const uint8_t* word, const uint8_t* cut, const uint8_t* end,
                  FastScratch& scratch) const;
+  static void EmitMerged(FastScratch& scratch);
   void EmitPart(const uint8_t* part, size_t size, const uint8_t* readable_end,
                 FastScratch& scratch) const;
 

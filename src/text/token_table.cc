@@ -64,6 +64,7 @@ Result<TokenTable> TokenTable::Make(
   table.pool_ = std::move(pool);
   table.entries_.reserve(entries.size());
   table.slots_.resize(std::bit_ceil(entries.size() * 2 + 2));
+  table.filter_.resize(std::max<size_t>(table.slots_.size() * 4 / 64, 1));
   const size_t mask = table.slots_.size() - 1;
   for (const auto& [text, id] : entries) {
     const std::string_view token = table.pool_.Get(text);
@@ -80,6 +81,8 @@ Result<TokenTable> TokenTable::Make(
     }
     size_t i = hash & mask;
     while (table.slots_[i].entry != kNone) i = (i + 1) & mask;
+    const uint64_t bit = table.FilterBit(hash);
+    table.filter_[bit / 64] |= uint64_t{1} << (bit % 64);
     table.slots_[i] = {static_cast<uint32_t>(table.entries_.size()),
                        static_cast<uint32_t>(hash >> 32)};
     table.entries_.push_back({text, static_cast<int32_t>(id)});

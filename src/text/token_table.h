@@ -28,6 +28,12 @@ class TokenTable {
     const uint32_t entry = Lookup(token, HashBytes(token.data(), token.size()));
     return entry == kNone ? -1 : entries_[entry].id;
   }
+  // The same where most strings are no tokens: a near filter tells.
+  int32_t FindRare(std::string_view token) const {
+    const uint64_t hash = HashBytes(token.data(), token.size());
+    const uint64_t bit = FilterBit(hash);
+    return (filter_[bit / 64] >> (bit % 64) & 1) == 0 ? -1 : FindHashed(token, hash);
+  }
   // The same in two steps: the hash first, which also calls the table's line into the cache.
   uint64_t HashAhead(std::string_view token) const {
     const uint64_t hash = HashBytes(token.data(), token.size());
@@ -63,12 +69,15 @@ class TokenTable {
     uint32_t entry = kNone;
     uint32_t hash = 0;  // the upper half, to skip most comparisons
   };
+  // Four bits a slot.
+  uint64_t FilterBit(uint64_t hash) const { return hash & (filter_.size() * 64 - 1); }
   uint32_t Lookup(std::string_view token, uint64_t hash) const;
   Status IndexIds();
 
   StringPool pool_;
   std::vector<Entry> entries_;
   std::vector<Slot> slots_;                          // open addressing, power of two
+  std::vector<uint64_t> filter_;                     // a bit for the hash of each token
   std::vector<uint32_t> by_id_;                      // entry of an id, where ids are dense enough
   std::unordered_map<int32_t, uint32_t> by_far_id_;  // the ids beyond by_id_
   int32_t max_id_ = -1;

@@ -1,7 +1,9 @@
 // The fast encoder against the reference where goldens are thin: long words, scanners against
 // Oniguruma, several threads.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -158,6 +160,59 @@ TEST(EncoderTest, WordsThatAreCutMergeAlike) {
         ASSERT_TRUE(fast.ok() && reference.ok());
         ASSERT_EQ(*fast, *reference) << EscapeForTerminal(text);
       }
+    }
+  }
+}
+
+// A vocabulary of the letters a, b, c and products of random merges of them, the later ones of
+// earlier products: what a border is hangs on what lies far from it.
+std::string RandomVocabulary(Lcg& rng, size_t merge_count) {
+  std::vector<std::string> tokens;
+  for (int byte = 0; byte < 256; ++byte) {
+    tokens.emplace_back();
+    AppendByteLevel(std::string(1, static_cast<char>(byte)), tokens.back());
+  }
+  std::vector<std::string> parts = {"a", "b", "c"};
+  std::string merges;
+  for (size_t i = 0; i < merge_count; ++i) {
+    const std::string left = parts[rng.Below(parts.size())];
+    const std::string right = parts[rng.Below(parts.size())];
+    const std::string product = left + right;
+    if (product.size() > 40 || std::ranges::find(tokens, product) != tokens.end()) continue;
+    tokens.push_back(product);
+    parts.push_back(product);
+    merges += fmt::format("{}[\"{}\",\"{}\"]", merges.empty() ? "" : ",", left, right);
+  }
+  std::string vocab;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const std::string token = tokens[i] == "\"" || tokens[i] == "\\" ? "\\" + tokens[i] : tokens[i];
+    vocab += fmt::format("{}\"{}\":{}", i == 0 ? "" : ",", token, i);
+  }
+  return fmt::format(
+      R"({{"model":{{"type":"BPE","vocab":{{{}}},"merges":[{}]}},"pre_tokenizer":)"
+      R"({{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false}}}})",
+      vocab, merges);
+}
+
+TEST(EncoderTest, WordsInWindowsMergeAsWholeOnes) {
+  Lcg rng(61);
+  const std::string path = ::testing::TempDir() + "windows_tokenizer.json";
+  for (int vocabulary = 0; vocabulary < 20; ++vocabulary) {
+    std::ofstream(path, std::ios::binary) << RandomVocabulary(rng, 4 + rng.Below(300));
+    const auto tokenizer = Tokenizer::OpenFile(path);
+    ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
+    for (int i = 0; i < 40; ++i) {
+      const size_t letters = 1 + rng.Below(3), period = i % 3 == 0 ? 1 + rng.Below(40) : SIZE_MAX;
+      std::string text;
+      const size_t size = 100 + rng.Below(i % 8 == 0 ? 12000 : 1500);
+      while (text.size() < size) {
+        text += text.size() < period ? static_cast<char>('a' + rng.Below(letters))
+                                     : text[text.size() - period];
+      }
+      const auto fast = tokenizer->Encode(text);
+      const auto reference = tokenizer->Encode(text, {.use_fast = false});
+      ASSERT_TRUE(fast.ok() && reference.ok());
+      ASSERT_EQ(*fast, *reference) << vocabulary << ": " << text;
     }
   }
 }

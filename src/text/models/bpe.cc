@@ -50,11 +50,13 @@ PairTable::PairTable(size_t pair_count, int32_t max_id) {
   const size_t size = std::bit_ceil(pair_count + pair_count / 2 + 2);
   if (max_id < (1 << kIdBits) - 1 && pair_count <= kRankMask) {
     narrow_.assign(size, kEmpty);
+    filter_.assign(size * kFilterBits / 64 + 1, 0);
   } else {
     wide_.resize(size);
   }
   mask_ = size - 1;
   shift_ = 64 - std::countr_zero(size);
+  filter_shift_ = shift_ - std::countr_zero(kFilterBits);
 }
 
 void PairTable::Insert(int32_t left, int32_t right, uint32_t rank) {
@@ -63,6 +65,8 @@ void PairTable::Insert(int32_t left, int32_t right, uint32_t rank) {
     size_t i = Place(key);
     while (narrow_[i] != kEmpty && narrow_[i] >> kRankBits != key) i = (i + 1) & mask_;
     narrow_[i] = key << kRankBits | rank;
+    const uint64_t bit = (key * kHash) >> filter_shift_;
+    filter_[bit / 64] |= uint64_t{1} << (bit % 64);
     return;
   }
   const uint64_t key = WideKey(left, right);
@@ -324,6 +328,11 @@ void BpeModel::Merge(MergeScratch& scratch) const {
 }
 
 void BpeModel::MergeBytes(const uint8_t* word, size_t size, MergeScratch& scratch) const {
+  if (size > kFewSymbols && has_all_byte_symbols_) return MergeInWindows(word, size, scratch);
+  MergeWhole(word, size, scratch);
+}
+
+void BpeModel::MergeWhole(const uint8_t* word, size_t size, MergeScratch& scratch) const {
   scratch.symbols.resize(size);
   for (size_t i = 0; i < size; ++i) scratch.symbols[i] = byte_symbols_[word[i]];
   if (!has_all_byte_symbols_) {
@@ -339,36 +348,12 @@ void BpeModel::MergeBytes(const uint8_t* word, size_t size, MergeScratch& scratc
 }
 
 void BpeModel::MergeRanked(MergeScratch& scratch) const {
-  // Looking for the lowest rank along the whole word costs less than a heap up to here.
-  constexpr size_t kShortWord = 48;
   scratch.ranks[scratch.symbols.size() - 1] = PairTable::kNoRank;
-  if (scratch.symbols.size() <= kShortWord) {
-    MergeShort(scratch);
+  if (scratch.symbols.size() <= kFewSymbols && merged_.size() < kFewRanks) {
+    MergeFew(scratch);
   } else {
     MergeLong(scratch);
   }
-}
-
-void BpeModel::MergeShort(MergeScratch& scratch) const {
-  size_t count = scratch.symbols.size();
-  int32_t* ids = scratch.symbols.data();
-  uint32_t* ranks = scratch.ranks.data();
-  while (count > 1) {
-    size_t best = 0;
-    for (size_t i = 1; i + 1 < count; ++i) {
-      if (ranks[i] < ranks[best]) best = i;
-    }
-    if (ranks[best] == PairTable::kNoRank) break;
-    ids[best] = merged_[ranks[best]];
-    for (size_t i = best + 1; i + 1 < count; ++i) {
-      ids[i] = ids[i + 1];
-      ranks[i] = ranks[i + 1];
-    }
-    --count;
-    if (best + 1 < count) ranks[best] = pairs_.Rank(ids[best], ids[best + 1]);
-    if (best > 0) ranks[best - 1] = pairs_.Rank(ids[best - 1], ids[best]);
-  }
-  scratch.symbols.resize(count);
 }
 
 // Long words: candidates wait in one bucket a rank, and a heap holds the ranks. A long word of
@@ -479,10 +464,14 @@ void BpeModel::MergeLong(MergeScratch& scratch) const {
   }
   scratch.used_ranks.clear();
   scratch.bucket_count = 0;
-  scratch.symbols.clear();
-  for (const LinkedSymbol& symbol : scratch.linked) {
-    if (symbol.id >= 0) scratch.symbols.push_back(symbol.id);
+  scratch.begins.resize(count);
+  size_t kept = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    if (scratch.linked[i].id < 0) continue;
+    scratch.begins[kept] = i;
+    scratch.symbols[kept++] = scratch.linked[i].id;
   }
+  scratch.symbols.resize(kept);
 }
 
 namespace {

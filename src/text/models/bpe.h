@@ -29,6 +29,8 @@ class PairTable {
   uint32_t Rank(int32_t left, int32_t right) const {
     if (!narrow_.empty()) [[likely]] {
       const uint64_t key = NarrowKey(left, right);
+      const uint64_t bit = (key * kHash) >> filter_shift_;
+      if ((filter_[bit / 64] >> (bit % 64) & 1) == 0) return kNoRank;
       for (size_t i = Place(key);; i = (i + 1) & mask_) {
         const uint64_t slot = narrow_[i];
         if (slot >> kRankBits == key) return static_cast<uint32_t>(slot & kRankMask);
@@ -55,9 +57,15 @@ class PairTable {
     return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
   }
   uint32_t WideRank(int32_t left, int32_t right) const;
-  size_t Place(uint64_t key) const { return (key * 0x9E3779B97F4A7C15u) >> shift_; }
+  static constexpr size_t kFilterBits = 4;
+  static constexpr uint64_t kHash = 0x9E3779B97F4A7C15u;
+  size_t Place(uint64_t key) const { return (key * kHash) >> shift_; }
 
   std::vector<uint64_t> narrow_;
+  // Bits for the hashes of the pairs, some to a slot: most pairs that are asked for have no rank,
+  // and this says so from a nearer cache.
+  std::vector<uint64_t> filter_;
+  int filter_shift_ = 0;
   std::vector<Slot> wide_;  // one of the two is empty
   size_t mask_ = 0;
   int shift_ = 0;
@@ -81,7 +89,9 @@ struct LinkedSymbol {
 // Buffers of the fast merge, kept from word to word.
 struct MergeScratch {
   std::vector<int32_t> symbols;
-  std::vector<uint32_t> ranks;  // of the pair that begins at a symbol
+  std::vector<uint32_t> ranks;   // of the pair that begins at a symbol
+  std::vector<uint32_t> begins;  // of a merged symbol: the place of its first one
+  std::vector<int32_t> joined;   // of the windows so far
   // For long words:
   std::vector<LinkedSymbol> linked;
   std::vector<uint32_t> bucket_of_rank;  // index into buckets, or kNoBucket
@@ -136,9 +146,15 @@ class BpeModel final : public TokenizerModel {
   void FindByteSymbols();
   void FindUnmergedTokens();
   void NoteByteMerge(std::string_view left, std::string_view right, uint32_t rank);
+  // MergeBytes in one go, and piece by piece where a word is long (merge_windows.cc).
+  void MergeWhole(const uint8_t* word, size_t size, MergeScratch& scratch) const;
+  void MergeInWindows(const uint8_t* word, size_t size, MergeScratch& scratch) const;
   // Merge, the ranks being there.
   void MergeRanked(MergeScratch& scratch) const;
-  void MergeShort(MergeScratch& scratch) const;
+  // At most kFewSymbols symbols, and fewer than kFewRanks ranks.
+  static constexpr size_t kFewSymbols = 128;
+  static constexpr size_t kFewRanks = size_t{1} << 24;
+  void MergeFew(MergeScratch& scratch) const;
   void MergeLong(MergeScratch& scratch) const;
   // Merges from the bucket of a rank until it is empty or a lower rank appears.
   void MergeBucket(uint32_t rank, MergeScratch& scratch) const;
