@@ -170,6 +170,15 @@ Evaluator::Evaluator(const Script& script) : script_(script) {
     const SyntaxNode* attribute = callee->Child(Field::kAttribute);
     const std::string_view name = attribute != nullptr ? attribute->text : callee->text;
     calls_by_name_[std::string(name.substr(0, 80))].push_back(&call);
+    if (!functions_by_name_.contains(name)) continue;
+    std::vector<const SyntaxNode*> passed = call.positional;
+    for (const CallSite::Keyword& keyword : call.keywords) passed.push_back(keyword.value);
+    for (const SyntaxNode* argument : passed) {
+      const SyntaxNode* node = Unwrap(argument);
+      if (node != nullptr && node->Is(Kind::kIdentifier)) {
+        calls_by_argument_[std::string(node->text)].push_back(&call);
+      }
+    }
   }
 }
 

@@ -101,6 +101,10 @@ class Evaluator {
   Alternatives LookUpUpdate(const Definition& definition, std::string_view key);
   Alternatives LookUpParameter(const Scope* scope, const Definition& definition,
                                std::string_view key);
+  bool AddUnderKey(const SyntaxNode* name, std::string_view key, const SyntaxNode* value,
+                   const SyntaxNode* origin, const Guards& guards, Alternatives* all);
+  void AddFilledByCallees(const SyntaxNode* use, const std::string& name, std::string_view key,
+                          Alternatives* all);
 
   const Script& script_;
   int depth_ = 0;
@@ -112,6 +116,8 @@ class Evaluator {
   std::map<std::string, std::vector<const SyntaxNode*>, std::less<>> functions_by_name_;
   std::map<std::string, std::vector<const CallSite*>, std::less<>> calls_by_name_;
   std::map<std::string, std::vector<std::string>, std::less<>> derived_classes_;  // by base
+  // Calls of functions of the file, by the names that stand alone among their arguments.
+  std::map<std::string, std::vector<const CallSite*>, std::less<>> calls_by_argument_;
 };
 
 }  // namespace fathom

@@ -20,6 +20,8 @@ Alternative PathOf(std::string path, const SyntaxNode* origin) {
   return alternative;
 }
 
+constexpr size_t kMaxMethods = 80;  // of one name: a class for each family of models
+
 std::string_view LastPart(std::string_view path) {
   const size_t dot = path.rfind('.');
   return dot == std::string_view::npos ? path : path.substr(dot + 1);
@@ -134,6 +136,9 @@ Alternatives Evaluator::EvaluateMethod(const CallSite& call, const SyntaxNode* c
       }
     }
     return all;
+  }
+  if (name == "startswith" || name == "endswith") {  // device.startswith("cuda")
+    return IsMachineCondition(call.node, *this) ? MachineTruth(call.node) : Alternatives();
   }
   if (name != "get" && name != "pop") return {};
   if (call.positional.empty()) return {};
@@ -268,6 +273,13 @@ Alternatives Evaluator::EvaluateLibraryCall(const CallSite& call, const std::str
   const bool same = IsOneOf(path, {"str", "int", "float", "list", "tuple"}) || last == "deepcopy" ||
                     path == "copy.copy" || last == "AttrDict" || last == "DotMap";
   if (same && first != nullptr) return Evaluate(first);
+  if (path == "min" && call.positional.size() == 2) {  // k = min(k, size of the vocabulary)
+    for (const SyntaxNode* argument : call.positional) {
+      Alternatives values = Evaluate(argument);
+      std::erase_if(values, [](const Alternative& value) { return !value.value.IsConstant(); });
+      if (!values.empty()) return values;
+    }
+  }
   if (path == "bool" && first != nullptr) {
     Alternatives values = Evaluate(first);
     for (Alternative& value : values) {
@@ -361,7 +373,7 @@ std::vector<const SyntaxNode*> Evaluator::Callees(const CallSite& call) {
   const std::string_view name = CalleeName(call);
   if (callee->Is(Kind::kAttribute)) {
     const auto methods = functions_by_name_.find(name);
-    if (methods == functions_by_name_.end() || methods->second.size() > 12) return reached;
+    if (methods == functions_by_name_.end() || methods->second.size() > kMaxMethods) return reached;
     const Alternatives objects = Evaluate(callee->Child(Field::kObject));
     const std::string object_text = DottedText(callee->Child(Field::kObject));
     const bool looks_like_model = object_text.find("model") != std::string::npos;

@@ -118,7 +118,11 @@ Alternatives Evaluator::LookUpDisplay(const SyntaxNode* display, std::string_vie
       if (entry->children.empty()) continue;
       if (!AddPresent(all, LookUp(entry->children[0], key), nullptr, {})) return all;
     } else if (entry->Is(Kind::kPair)) {
-      const auto name = StringLiteral(entry->Child(Field::kKey));
+      const SyntaxNode* written = entry->Child(Field::kKey);
+      const auto name = StringLiteral(written);
+      if (!name && AddUnderKey(written, key, entry->Child(Field::kValue), entry, {}, &all)) {
+        return all;
+      }
       if (!name || *name != key) continue;
       AddPresent(all, Evaluate(entry->Child(Field::kValue)), entry, {});
       return all;
@@ -189,6 +193,12 @@ Alternatives Evaluator::LookUpParameter(const Scope* scope, const Definition& de
   if (place >= parameters.size()) return Absent(definition.node);
   const Parameter& parameter = parameters[place];
   const int position = definition.position - (scope->self_name.empty() ? 0 : 1);
+  if (parameter.kind == Parameter::Kind::kDoubleStar &&
+      std::any_of(parameters.begin(), parameters.end(), [&](const Parameter& other) {
+        return other.kind == Parameter::Kind::kPlain && other.name == key;
+      })) {
+    return Absent(definition.node);  // the parameter of that name takes it
+  }
   Alternatives all;
   bool absent = false;
   const auto& callers = CallersOf(scope->node);
@@ -213,6 +223,68 @@ Alternatives Evaluator::LookUpParameter(const Scope* scope, const Definition& de
   return all;
 }
 
+// `{name: value}` and `d[name] = value`, where the name can be the key that is asked for: as in
+// "dtype" if version >= ... else "torch_dtype". Says whether it always is.
+bool Evaluator::AddUnderKey(const SyntaxNode* name, std::string_view key, const SyntaxNode* value,
+                            const SyntaxNode* origin, const Guards& guards, Alternatives* all) {
+  const SyntaxNode* node = Unwrap(name);
+  if (node == nullptr || (!node->Is(Kind::kIdentifier) && !node->Is(Kind::kConditional))) {
+    return false;
+  }
+  bool always = false;
+  for (const Alternative& spelled : Evaluate(node)) {
+    if (!spelled.value.Is(ScriptValue::Kind::kString) || spelled.value.text != key) continue;
+    Guards around = guards;
+    around.insert(around.end(), spelled.guards.begin(), spelled.guards.end());
+    AddPresent(*all, Evaluate(value), origin, around);
+    always = always || spelled.guards.empty();
+  }
+  return always;
+}
+
+// add_dtype(params): what functions of the file put into the dictionary that they are given.
+void Evaluator::AddFilledByCallees(const SyntaxNode* use, const std::string& name,
+                                   std::string_view key, Alternatives* all) {
+  const auto calls = calls_by_argument_.find(name);
+  if (calls == calls_by_argument_.end()) return;
+  const Scope* scope = script_.ScopeOf(use);
+  for (const CallSite* call : calls->second) {
+    if (!HasSteps() || script_.ScopeOf(call->node) != scope || call->node->end > use->begin) {
+      continue;
+    }
+    const Guards around = GuardsBetween(call->node, scope->node, *this);
+    for (const SyntaxNode* function : Callees(*call)) {
+      const Scope* inside = script_.ScopeIn(function);
+      if (inside == nullptr) continue;
+      const std::vector<Parameter> parameters = ParametersOf(function);
+      const size_t skipped = inside->self_name.empty() ? 0 : 1;
+      for (size_t i = skipped; i < parameters.size(); ++i) {
+        const auto* keyword = call->Find(parameters[i].name);
+        const SyntaxNode* given = nullptr;
+        if (keyword != nullptr) given = keyword->value;
+        if (given == nullptr && i - skipped < call->positional.size()) {
+          given = call->positional[i - skipped];
+        }
+        if (given == nullptr || Unwrap(given)->text != name) continue;
+        if (parameters[i].kind != Parameter::Kind::kPlain) continue;
+        const auto* definitions = inside->Find(parameters[i].name);
+        for (const Definition& filled :
+             definitions == nullptr ? std::vector<Definition>() : *definitions) {
+          if (filled.kind != Definition::Kind::kItem) continue;
+          Guards guards = around;
+          const Guards within = GuardsBetween(filled.node, function, *this);
+          guards.insert(guards.end(), within.begin(), within.end());
+          if (filled.key_node != nullptr) {
+            AddUnderKey(filled.key_node, key, filled.value, filled.node, guards, all);
+          } else if (filled.key == key) {
+            AddPresent(*all, Evaluate(filled.value), filled.node, guards);
+          }
+        }
+      }
+    }
+  }
+}
+
 Alternatives Evaluator::LookUpName(const SyntaxNode* use, const std::string& name,
                                    std::string_view key) {
   Alternatives all;
@@ -222,6 +294,10 @@ Alternatives Evaluator::LookUpName(const SyntaxNode* use, const std::string& nam
     seen = true;
     switch (definition.kind) {
       case Definition::Kind::kItem:
+        if (definition.key_node != nullptr) {
+          return AddUnderKey(definition.key_node, key, definition.value, definition.node,
+                             reaching.guards, &all);
+        }
         if (definition.key != key) return false;
         AddPresent(all, Evaluate(definition.value), definition.node, reaching.guards);
         return true;
@@ -262,6 +338,7 @@ Alternatives Evaluator::LookUpName(const SyntaxNode* use, const std::string& nam
       }
     }
   }
+  if (all.empty() && use->Is(Kind::kIdentifier)) AddFilledByCallees(use, name, key, &all);
   const bool covered = std::any_of(all.begin(), all.end(),
                                    [](const Alternative& value) { return value.guards.empty(); });
   if (!covered) all.push_back(Absent(use)[0]);

@@ -349,6 +349,7 @@ bool IsOptionCondition(const SyntaxNode* node, Evaluator& evaluator, int depth) 
     case Kind::kNotOperator:
     case Kind::kBooleanOperator:
     case Kind::kTuple:
+    case Kind::kList:  // any([args.cpu, args.load_in_8bit])
       return AnyChild(node, evaluator, depth, IsOptionCondition);
     default:
       return false;
@@ -394,6 +395,7 @@ bool IsMachineCondition(const SyntaxNode* node, Evaluator& evaluator, int depth)
     case Kind::kBinaryOperator:
     case Kind::kComparison:
     case Kind::kTuple:
+    case Kind::kList:
     case Kind::kGenerator:
       return AnyChild(node, evaluator, depth, IsMachineCondition);
     default:

@@ -228,8 +228,13 @@ void Script::DefineItem(const SyntaxNode* target, const SyntaxNode* value,
   definition.node = statement;
   definition.value = value;
   const auto key = StringLiteral(subscript);
-  if (!key) return;  // another key: says nothing of the ones that are asked for
-  definition.key = *key;
+  if (key) {
+    definition.key = *key;
+  } else if (value != nullptr && Unwrap(subscript)->Is(Kind::kIdentifier)) {
+    definition.key_node = subscript;  // d[name] = value
+  } else {
+    return;  // another key: says nothing of the ones that are asked for
+  }
   Define(scopes_of_[target->index], name, std::move(definition));
 }
 

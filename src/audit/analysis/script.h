@@ -30,11 +30,12 @@ struct Definition {
     kOpaque      // value cannot be told
   };
   Kind kind = Kind::kOpaque;
-  const SyntaxNode* node = nullptr;   // the statement, call or parameter
-  const SyntaxNode* value = nullptr;  // the expression
-  std::string key;                    // kItem, kRemove
-  std::string path;                   // kImport: "torch.backends.cudnn"
-  int position = 0;                   // kElement, kParameter
+  const SyntaxNode* node = nullptr;      // the statement, call or parameter
+  const SyntaxNode* value = nullptr;     // the expression
+  std::string key;                       // kItem, kRemove
+  const SyntaxNode* key_node = nullptr;  // kItem whose key is no literal
+  std::string path;                      // kImport: "torch.backends.cudnn"
+  int position = 0;                      // kElement, kParameter
 };
 
 struct Scope {

@@ -158,7 +158,10 @@ std::string ValueText(const ScriptValue& value, const SyntaxNode* expression) {
   if (value.Is(ScriptValue::Kind::kPath) && !value.text.ends_with("()")) return value.text;
   const SyntaxNode* node = value.node != nullptr ? value.node : expression;
   std::string text(node == nullptr ? std::string_view(value.text) : node->text);
-  std::replace(text.begin(), text.end(), '\n', ' ');
+  for (size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at)) {
+    const size_t next = text.find_first_not_of(" \t\r\n", at);  // a line break and its indent
+    text.replace(at, (next == std::string::npos ? text.size() : next) - at, " ");
+  }
   if (text.size() > 120) text = text.substr(0, 117) + "...";
   return text;
 }
@@ -193,8 +196,9 @@ Target SiteFinder::TargetOf(const CallSite& call, const std::vector<std::string>
   for (const std::string& path : names) {
     const std::string_view last = LastComponent(path);
     const std::string_view parent = ParentComponent(path);
-    if (last == "from_pretrained" || last == "from_config" || last == "from_single_file" ||
-        last == "load_checkpoint_and_dispatch" || last == "from_quantized") {
+    if (last == "from_pretrained" || last == "from_config" || last == "_from_config" ||
+        last == "from_single_file" || last == "load_checkpoint_and_dispatch" ||
+        last == "from_quantized") {
       return LoadedBy(parent.empty() ? "model" : parent);
     }
     if (last == "pipeline" && parent != "self") return Target::kPipeline;
@@ -313,8 +317,13 @@ void SiteFinder::AddWrites(std::string_view attribute, const IsObject& is_object
     const std::string text = DottedText(write.object);
     if (!is_object(paths, text)) continue;
     const size_t first = sites->size();
-    AddValues(evaluator_.Evaluate(write.value), write.node, evaluator_.GuardsOf(write.node),
-              classify, sites, variant);
+    Alternatives values = evaluator_.Evaluate(write.value);
+    // saved = object.attribute; ...; object.attribute = saved: puts back what was there.
+    std::erase_if(values, [&](const Alternative& value) {
+      return !value.value.IsConstant() && value.value.node != nullptr && !text.empty() &&
+             DottedText(value.value.node) == text + "." + std::string(attribute);
+    });
+    AddValues(values, write.node, evaluator_.GuardsOf(write.node), classify, sites, variant);
     for (size_t i = first; i < sites->size(); ++i) {
       (*sites)[i].slot = (paths.empty() ? text : paths[0]) + "." + std::string(attribute);
     }
