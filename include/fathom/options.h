@@ -13,6 +13,7 @@ namespace fathom {
 struct EngineOptions {
   // Where it runs. An isa that this machine lacks is an error, never a quiet step down.
   std::string backend = "cpu";  // a folder of src/backends: "cpu", "reference"
+  std::string device;           // "", "auto": the backend's; "cpu", "cuda", "cuda:N", "mps"
   std::string isa;              // "": the best here; else amx, avx512, avx2, baseline, neon
   int threads = 0;              // 0: the cores this process may use
 

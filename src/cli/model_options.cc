@@ -33,6 +33,7 @@ std::string BackendNames() {
 void AddModelOptions(CLI::App& app, ModelArguments& arguments) {
   EngineOptions& engine = arguments.engine;
   app.add_option("--backend", engine.backend, BackendNames());
+  app.add_option("--device", engine.device, "cpu, cuda, cuda:N or mps (default: the cpu)");
   app.add_option("--isa", engine.isa,
                  "force an instruction set: amx, avx512, avx2, baseline, neon");
   app.add_option("--threads", engine.threads, "threads (default: the cores usable)")

@@ -28,6 +28,7 @@ namespace {
 
 Status CheckOptions(const EngineOptions& options) {
   FATHOM_TRY(CheckOptionValues(options));
+  FATHOM_TRY(CheckDevice(options));
   if (options.context_length < 0) {
     return Status::Usage("--context-length", fmt::format("{} is negative", options.context_length));
   }

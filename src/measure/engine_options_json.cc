@@ -11,11 +11,12 @@ namespace {
 // does not compile until it is named here.
 template <typename Options, typename Each>
 void ForEachMember(Options& options, Each each) {
-  auto& [backend, isa, threads, dtype, attn_implementation, float32_matmul_precision,
+  auto& [backend, device, isa, threads, dtype, attn_implementation, float32_matmul_precision,
          output_attentions, output_hidden_states, device_map, max_memory, disabled, enabled,
          required, context_length, max_sequences, chunk_tokens, cache_bytes, weight_cache_limit,
          load_tokenizer] = options;
   each("backend", backend);
+  each("device", device);
   each("isa", isa);
   each("threads", threads);
   each("dtype", dtype);

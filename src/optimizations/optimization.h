@@ -115,6 +115,8 @@ struct OptimizationReport {
 // Ids and values of `options` that do not exist, contradictions among them: kUsage. What can be
 // said before any file is read.
 Status CheckOptionValues(const EngineOptions& options);
+// kUsage: no name of a device; kRunTime: none such is here, or this build has no backend for it.
+Status CheckDevice(const EngineOptions& options);
 
 // The one runner: detect, skip what is disabled, apply, verify, record; in the order of the table.
 // `options` comes out as they run. kUsage: an unknown id or value, two that contradict each other;

@@ -40,7 +40,7 @@ class Basics(CliTest):
         for option in ("--max-new-tokens", "--min-new-tokens", "--do-sample", "--temperature",
                        "--top-k", "--top-p", "--min-p", "--typical-p", "--repetition-penalty",
                        "--no-repeat-ngram-size", "--num-beams", "--num-return-sequences", "--seed",
-                       "--stop",
+                       "--stop", "--device", "--device-map", "--max-memory",
                        "--dtype", "--attn-implementation", "--threads", "--system",
                        "--prompt-file", "--ignore-eos", "--raw", "--quiet", "--backend", "--isa",
                        "--enable", "--disable", "--require", "--format", "--ids"):
@@ -58,6 +58,9 @@ class Basics(CliTest):
                      ["run", MINIMAL, *ids, "--max-new-tokens", "x"],
                      ["run", MINIMAL, *ids, "--max-new-tokens", "-3"],
                      ["run", MINIMAL, *ids, "--temperature", "-1"],
+                     ["run", MINIMAL, *ids, "--device", "tpu"],
+                     ["run", MINIMAL, *ids, "--device", "cuda:"],
+                     ["run", MINIMAL, *ids, "--num-beams", "2", "--num-return-sequences", "3"],
                      ["run", MINIMAL, *ids, "--temperature", "nan"],
                      ["run", MINIMAL, *ids, "--do-sample", "--top-p", "-1"],
                      ["run", MINIMAL, *ids, "--top-k", "-5"],
@@ -103,6 +106,9 @@ class Basics(CliTest):
         self.refuse(1, "inspect", "logits", MINIMAL, "--ids", "1", "--out",
                     self.temp / "no/such/folder.npy", parts=["no/such/folder.npy"])
         self.refuse(1, "run", DEMO, "--prompt-file", self.temp / "none.txt", parts=["none.txt"])
+        for device in ("cuda:77", "cpu:1"):  # no machine has them
+            self.refuse(1, "run", MINIMAL, "--ids", "1", "--device", device, parts=[device])
+        self.succeed("run", MINIMAL, "--ids", "1", "--device", "cpu")
         self.refuse(1, "run", MINIMAL, "--ids", "1", "--disable", "use_cache", "--require",
                     "use_cache", parts=["use_cache"])
 
