@@ -25,11 +25,23 @@ const GpuInfo* FindGpu(const Machine& machine, std::string_view kind) {
 
 std::string_view DeviceTitle(std::string_view device) { return device == "cuda" ? "CUDA" : "MPS"; }
 
+// The machine's evidence is English; what it says most often, in the reader's language. Messages of
+// the system behind it stay as they are.
+std::string EvidenceIn(Language language, std::string_view how) {
+  constexpr std::string_view kNone = "none: ", kMetal = "Metal is on macOS only",
+                             kDriver = "no NVIDIA driver: ";
+  if (how.starts_with(kNone)) how.remove_prefix(kNone.size());
+  if (language == Language::kChinese && how == kMetal) return "Metal 只在 macOS 上";
+  if (language == Language::kChinese && how.starts_with(kDriver)) {
+    return fmt::format("没有 NVIDIA 驱动：{}", how.substr(kDriver.size()));
+  }
+  return std::string(how);
+}
+
 // Why there is no such device, as the machine's evidence says it.
 std::string WhyNoDevice(const RowInput& input, std::string_view device) {
-  std::string_view how = input.machine.EvidenceOf(fmt::format("gpus.{}", device));
-  constexpr std::string_view kNone = "none: ";
-  if (how.starts_with(kNone)) how.remove_prefix(kNone.size());
+  const std::string how =
+      EvidenceIn(input.language, input.machine.EvidenceOf(fmt::format("gpus.{}", device)));
   const std::string_view gpu = device == "cuda" ? "NVIDIA GPU" : "Apple GPU";
   if (how.empty()) return Say(input.language, "no {}", "没有 {}", gpu);
   return Say(input.language, "no {} found ({})", "未发现 {}（{}）", gpu, how);

@@ -25,7 +25,7 @@ code { font: .92em/1.4 ui-monospace, "SF Mono", Consolas, monospace; background:
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .6rem;
   border-bottom: 1px solid var(--line); }
-td.wraps { overflow-wrap: break-word; min-width: 12rem; } td.tight { white-space: nowrap; }
+td.wraps { overflow-wrap: anywhere; min-width: 11rem; } td.tight { white-space: nowrap; }
 th { color: var(--muted); font-weight: 600; font-size: .9rem; }
 th.number, td.number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .muted { color: var(--muted); }
