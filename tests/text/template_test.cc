@@ -2,7 +2,6 @@
 // model folder. What it renders is compared with Jinja's own in template_golden_test.cc.
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -194,12 +193,9 @@ TEST(TemplateBudget, EndlessWorkIsARenderError) {
            "{{ range(100000)|map('string')|list|sort|join|list|map('upper')|join|length }}"
            "{% for i in range(100000) %}{{ range(100000)|sum }}{% endfor %}",
        }) {
-    const auto start = std::chrono::steady_clock::now();
+    // Work without a bound would take hours: the time limit of the whole test is what sees it.
     const Outcome outcome = RenderOnce(source);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     EXPECT_EQ(outcome.code, StatusCode::kRunTime) << source << "\n" << outcome.text.substr(0, 99);
-    // Not a test of speed: the work is bounded, where it was not it would take hours.
-    EXPECT_LT(took.count(), 60) << source;
   }
 }
 
