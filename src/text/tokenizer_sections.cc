@@ -84,12 +84,15 @@ class Cursor {
   }
   // A number without sign, fraction or exponent, of at most nine digits.
   bool SmallNumber(int64_t& out) {
+    constexpr ptrdiff_t kMostDigits = 9;
     SkipSpace();
     const char* begin = p_;
     out = 0;
-    while (p_ < end_ && *p_ >= '0' && *p_ <= '9') out = out * 10 + (*p_++ - '0');
+    while (p_ < end_ && p_ - begin <= kMostDigits && *p_ >= '0' && *p_ <= '9') {
+      out = out * 10 + (*p_++ - '0');
+    }
     const auto digits = p_ - begin;
-    if (digits == 0 || digits > 9 || (digits > 1 && *begin == '0')) return false;
+    if (digits == 0 || digits > kMostDigits || (digits > 1 && *begin == '0')) return false;
     return p_ < end_ && *p_ != '.' && *p_ != 'e' && *p_ != 'E';
   }
   // Passes over any value, of which only strings and brackets are looked at: the general reader
