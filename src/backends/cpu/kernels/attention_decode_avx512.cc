@@ -1,6 +1,8 @@
 // Decode attention over a bf16 cache by vdpbf16ps: one query a head, the heads of a key/value head
 // up to four at a time, one block of 32 keys at a time with the softmax carried along.
 //
+//   block    the scores of all heads, one stream through the keys; the softmax of up to 16 heads
+//            together; then all heads' values, one stream
 //   scores   a tile of 16 products: 4 keys x 4 heads (16 x 1, 8 x 2), lanes are pairs of dims; the
 //            16 sums over lanes come out of one transposing addition
 //   values   two rows are interleaved into pairs of keys, lanes are dims; the probabilities are
@@ -8,9 +10,6 @@
 //
 // Loops over what lies in registers are unrolled by a pragma: where the compiler does it by itself,
 // it does so too late, and every sum is stored and loaded again at each step.
-//
-// The cache is read at the speed of memory only where it is asked for far ahead: two streams a core
-// are too few for the CPU's own prefetch, which ends with each page.
 #if defined(__x86_64__)
 
 #include <immintrin.h>
@@ -28,6 +27,7 @@ namespace {
 
 constexpr size_t kBlock = 32;    // keys
 constexpr size_t kMaxHeads = 4;  // at a time
+constexpr size_t kSoftmaxHeads = 16;
 
 size_t RoundUp(size_t value, size_t step) { return (value + step - 1) / step * step; }
 
@@ -41,40 +41,55 @@ struct Layout {
         heads(static_cast<size_t>(job.num_heads)) {}
   size_t Queries() const { return heads * head_dim / 2; }
   size_t Outputs() const { return heads * value_dim; }
-  static constexpr size_t kScores = kMaxHeads * kBlock;
-  static constexpr size_t kProbabilities = kMaxHeads * kBlock / 2;
+  size_t Scores() const { return heads * kBlock; }
+  size_t Probabilities() const { return heads * kBlock / 2; }
+  // Of a float a head, whole vectors of them.
+  size_t OfHeads() const { return RoundUp(heads, kSoftmaxHeads); }
   size_t Total() const {
-    return RoundUp(Queries() + kScores + kProbabilities + Outputs() + 2 * heads, 16);
+    return Queries() + Scores() + Probabilities() + RoundUp(Outputs(), 16) + 3 * OfHeads();
   }
 };
 
 // Rows of one block and key/value head.
 struct Rows {
-  const uint16_t *keys, *values;
+  const uint16_t* data = nullptr;
   size_t count = 0;
   bool prefetch = true;  // the rows behind; once, not for every few of many query heads
 };
 
-// Quarters of 4 lanes: x0 + x1, x2 + x3, y0 + y1, y2 + y3.
-inline __m512 AddQuarters(__m512 x, __m512 y) {
-  return _mm512_add_ps(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xDD));
+// Asks for `bytes` that lie kAttentionPrefetchBytes behind `rows`, to L2: the heads of a block lie
+// one behind the other and blocks are handed out in order, so that this is mostly what comes next.
+// (To L1 it gives nothing: too few lines can be on their way there.) Inlined by force: GCC 12 drops
+// calls of a function that does nothing but prefetch.
+[[gnu::always_inline]] inline void PrefetchBehind(const uint16_t* rows, size_t bytes) {
+  const char* behind = reinterpret_cast<const char*>(rows) + kAttentionPrefetchBytes;
+  for (size_t at = 0; at < bytes; at += 64) _mm_prefetch(behind + at, _MM_HINT_T1);
 }
 
-// Lane i: the sum of the lanes of a[i].
-inline __m512 SumsOfLanes(const __m512 a[16]) {
+template <bool kMax>
+inline __m512 Both(__m512 x, __m512 y) {
+  return kMax ? _mm512_max_ps(x, y) : _mm512_add_ps(x, y);
+}
+// Quarters of 4 lanes: x0 + x1, x2 + x3, y0 + y1, y2 + y3.
+template <bool kMax>
+inline __m512 BothOfQuarters(__m512 x, __m512 y) {
+  return Both<kMax>(_mm512_shuffle_f32x4(x, y, 0x88), _mm512_shuffle_f32x4(x, y, 0xDD));
+}
+
+// Lane i: the sum (the largest) of the lanes of a[i].
+template <bool kMax = false>
+inline __m512 OfLanes(const __m512 a[16]) {
   __m512 v[4];
 #pragma GCC unroll 4
   for (int g = 0; g < 4; ++g) {
     const __m512* b = a + 4 * g;
-    const __m512 low =
-        _mm512_add_ps(_mm512_unpacklo_ps(b[0], b[1]), _mm512_unpackhi_ps(b[0], b[1]));
-    const __m512 high =
-        _mm512_add_ps(_mm512_unpacklo_ps(b[2], b[3]), _mm512_unpackhi_ps(b[2], b[3]));
+    const __m512 low = Both<kMax>(_mm512_unpacklo_ps(b[0], b[1]), _mm512_unpackhi_ps(b[0], b[1]));
+    const __m512 high = Both<kMax>(_mm512_unpacklo_ps(b[2], b[3]), _mm512_unpackhi_ps(b[2], b[3]));
     const __m512d l = _mm512_castps_pd(low), h = _mm512_castps_pd(high);
-    v[g] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(l, h)),
-                         _mm512_castpd_ps(_mm512_unpackhi_pd(l, h)));
+    v[g] = Both<kMax>(_mm512_castpd_ps(_mm512_unpacklo_pd(l, h)),
+                      _mm512_castpd_ps(_mm512_unpackhi_pd(l, h)));
   }
-  return AddQuarters(AddQuarters(v[0], v[1]), AddQuarters(v[2], v[3]));
+  return BothOfQuarters<kMax>(BothOfQuarters<kMax>(v[0], v[1]), BothOfQuarters<kMax>(v[2], v[3]));
 }
 
 // The first `count` of 32 bf16.
@@ -94,7 +109,7 @@ inline void ScoreTile(const uint16_t* q, size_t q_stride, const Rows& rows, size
   constexpr size_t kKeys = kTileKeys<kHeads>;
   const uint16_t* at[kKeys];
 #pragma GCC unroll 16
-  for (size_t i = 0; i < kKeys; ++i) at[i] = rows.keys + std::min(key + i, rows.count - 1) * dim;
+  for (size_t i = 0; i < kKeys; ++i) at[i] = rows.data + std::min(key + i, rows.count - 1) * dim;
   __m512 acc[16];
 #pragma GCC unroll 16
   for (size_t i = 0; i < 16; ++i) acc[i] = _mm512_setzero_ps();
@@ -114,7 +129,7 @@ inline void ScoreTile(const uint16_t* q, size_t q_stride, const Rows& rows, size
       }
     }
   }
-  const __m512 sums = SumsOfLanes(acc);
+  const __m512 sums = OfLanes(acc);
   if constexpr (kHeads == 1) {
     _mm512_store_ps(scores + key, sums);
   } else if constexpr (kHeads == 2) {
@@ -128,35 +143,56 @@ inline void ScoreTile(const uint16_t* q, size_t q_stride, const Rows& rows, size
   }
 }
 
-// One head's scores of a block -> pairs of probabilities; returns the correction of what was summed
-// before.
-inline float SoftmaxRow(const AttentionJob& job, size_t count, const float* scores, float* largest,
-                        float* sum, uint32_t* pairs) {
-  __m512 low = _mm512_load_ps(scores), high = _mm512_load_ps(scores + 16);
-  if (job.softcap != 0) {
-    low = SoftCap(low, job.softcap);
-    high = SoftCap(high, job.softcap);
+// One head's scores of a block.
+struct BlockScores {
+  __m512 low, high;
+
+  BlockScores(const AttentionJob& job, size_t count, const float* scores)
+      : low(_mm512_load_ps(scores)), high(_mm512_load_ps(scores + 16)) {
+    if (job.softcap != 0) {
+      low = SoftCap(low, job.softcap);
+      high = SoftCap(high, job.softcap);
+    }
+    const auto keys = static_cast<int64_t>(count);
+    const __m512 none = _mm512_set1_ps(-3e38f);
+    low = _mm512_mask_mov_ps(none, FirstLanes(keys), low);
+    high = _mm512_mask_mov_ps(none, FirstLanes(keys - 16), high);
   }
-  const auto keys = static_cast<int64_t>(count);
-  const __m512 none = _mm512_set1_ps(-3e38f);
-  low = _mm512_mask_mov_ps(none, FirstLanes(keys), low);
-  high = _mm512_mask_mov_ps(none, FirstLanes(keys - 16), high);
-  const float before = *largest;
-  *largest = std::max(before, _mm512_reduce_max_ps(_mm512_max_ps(low, high)));
-  const __m512 top = _mm512_set1_ps(*largest);
-  low = Exp2(_mm512_sub_ps(low, top));
-  high = Exp2(_mm512_sub_ps(high, top));
-  const float correction = _mm512_cvtss_f32(Exp2(_mm512_set1_ps(before - *largest)));
-  *sum = *sum * correction + _mm512_reduce_add_ps(_mm512_add_ps(low, high));
-  _mm512_store_si512(pairs, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
-  return correction;
+};
+
+// Scores of a block -> pairs of probabilities, up to 16 heads together; corrections: of what was
+// summed before.
+void SoftmaxHeads(const AttentionJob& job, size_t count, size_t heads, const float* scores,
+                  float* largest, float* sum, float* corrections, uint32_t* pairs) {
+  __m512 of_head[kSoftmaxHeads];
+  for (size_t h = 0; h < kSoftmaxHeads; ++h) {
+    const BlockScores block(job, count, scores + std::min(h, heads - 1) * kBlock);
+    of_head[h] = _mm512_max_ps(block.low, block.high);
+  }
+  const __m512 before = _mm512_loadu_ps(largest);
+  const __m512 tops = _mm512_max_ps(before, OfLanes<true>(of_head));
+  const __m512 correction = Exp2(_mm512_sub_ps(before, tops));
+  const __mmask16 mine = FirstLanes(static_cast<int64_t>(heads));
+  _mm512_mask_storeu_ps(largest, mine, tops);
+  _mm512_mask_storeu_ps(corrections, mine, correction);
+  for (size_t h = 0; h < heads; ++h) {
+    const BlockScores block(job, count, scores + h * kBlock);
+    const __m512 top = _mm512_set1_ps(largest[h]);
+    const __m512 low = Exp2(_mm512_sub_ps(block.low, top));
+    const __m512 high = Exp2(_mm512_sub_ps(block.high, top));
+    of_head[h] = _mm512_add_ps(low, high);
+    _mm512_store_si512(pairs + h * kBlock / 2,
+                       reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
+  }
+  const __m512 sums = _mm512_fmadd_ps(_mm512_loadu_ps(sum), correction, OfLanes(of_head));
+  _mm512_mask_storeu_ps(sum, mine, sums);
 }
 
 // outputs[h][32 kSlices dims] = outputs * correction[h] + probabilities . values. `last`: which of
 // the last slice's dims exist.
 template <size_t kHeads, size_t kSlices>
-inline void AddValues(const uint16_t* values, size_t count, size_t dim, const uint32_t* pairs,
-                      const float* correction, __mmask32 last, float* outputs, size_t stride) {
+inline void AddValues(const Rows& rows, size_t dim, const uint32_t* pairs, const float* correction,
+                      __mmask32 last, float* outputs, size_t stride) {
   const __m512i even = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40,
                                         8, 39, 7, 38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
   const __m512i odd = _mm512_add_epi16(even, _mm512_set1_epi16(16));
@@ -169,8 +205,10 @@ inline void AddValues(const uint16_t* values, size_t count, size_t dim, const ui
       acc[h][i] = _mm512_mul_ps(_mm512_load_ps(outputs + h * stride + 16 * i), factor);
     }
   }
+  const size_t count = rows.count;
   for (size_t key = 0; key < count; key += 2) {
-    const uint16_t* row = values + key * dim;
+    const uint16_t* row = rows.data + key * dim;
+    if (rows.prefetch) PrefetchBehind(row, 4 * dim);
     // An odd number of rows: the last pair's second one is zero.
     const __mmask32 second = key + 1 < count ? 0xFFFFFFFF : 0;
     __m512bh ps[kHeads];
@@ -204,58 +242,74 @@ inline void AddValues(const uint16_t* values, size_t count, size_t dim, const ui
 
 struct Scratch {
   uint16_t* queries;
-  float* scores;
+  float *scores, *corrections;
   uint32_t* pairs;
   DecodeState state;
 
   Scratch(const Layout& layout, float* base) {
     queries = reinterpret_cast<uint16_t*>(base);
     scores = base + layout.Queries();
-    pairs = reinterpret_cast<uint32_t*>(scores + Layout::kScores);
-    state.outputs = scores + Layout::kScores + Layout::kProbabilities;
-    state.largest = state.outputs + layout.Outputs();
-    state.sum = state.largest + layout.heads;
+    pairs = reinterpret_cast<uint32_t*>(scores + layout.Scores());
+    state.outputs = scores + layout.Scores() + layout.Probabilities();
+    state.largest = state.outputs + RoundUp(layout.Outputs(), 16);
+    state.sum = state.largest + layout.OfHeads();
+    corrections = state.sum + layout.OfHeads();
     state.stride = static_cast<int64_t>(layout.value_dim);
   }
 };
 
-// Asks for what lies kAttentionPrefetchBytes behind rows [row, row + count), to L2: blocks are
-// handed out in order, so that this is mostly what comes next. (To L1 it gives nothing: too few
-// lines can be on their way there.)
-inline void PrefetchBehind(const uint16_t* rows, size_t row, size_t count, size_t dim) {
-  const auto* bytes = reinterpret_cast<const char*>(rows + row * dim) + kAttentionPrefetchBytes;
-  for (size_t at = 0; at < count * dim * 2; at += 64) _mm_prefetch(bytes + at, _MM_HINT_T1);
+// The scores of kHeads query heads, the item's `first` one on, and the keys of one block.
+template <size_t kHeads>
+void ScoreHeads(const Rows& rows, size_t dim, const Layout& layout, const Scratch& scratch,
+                size_t first) {
+  constexpr size_t kKeys = kTileKeys<kHeads>;
+  const uint16_t* q = scratch.queries + first * layout.head_dim;
+  for (size_t key = 0; key < rows.count; key += kKeys) {
+    if (rows.prefetch) PrefetchBehind(rows.data + key * dim, kKeys * dim * 2);
+    ScoreTile<kHeads>(q, layout.head_dim, rows, key, dim, scratch.scores + first * kBlock);
+  }
 }
 
-// kHeads query heads, the item's `first` one on, against the rows of one block.
+// Their outputs += the values of that block.
 template <size_t kHeads>
-void DecodeHeads(const AttentionJob& job, const Rows& rows, const Layout& layout,
-                 const Scratch& scratch, size_t first) {
-  const auto dim = static_cast<size_t>(job.head_dim),
-             value_dim = static_cast<size_t>(job.value_dim);
-  const uint16_t* q = scratch.queries + first * layout.head_dim;
-  constexpr size_t kKeys = kTileKeys<kHeads>;
-  for (size_t key = 0; key < rows.count; key += kKeys) {
-    if (rows.prefetch) {
-      PrefetchBehind(rows.keys, key, kKeys, dim);
-      PrefetchBehind(rows.values, key, kKeys, value_dim);
-    }
-    ScoreTile<kHeads>(q, layout.head_dim, rows, key, dim, scratch.scores);
-  }
-  float correction[kHeads];
-  const DecodeState& state = scratch.state;
-  for (size_t h = 0; h < kHeads; ++h) {
-    correction[h] =
-        SoftmaxRow(job, rows.count, scratch.scores + h * kBlock, state.largest + first + h,
-                   state.sum + first + h, scratch.pairs + h * kBlock / 2);
-  }
-  float* outputs = state.outputs + first * layout.value_dim;
-  for (size_t d = 0; d < value_dim; d += 64) {
-    const size_t left = value_dim - d;
+void AddHeads(Rows rows, size_t dim, const Layout& layout, const Scratch& scratch, size_t first) {
+  float* outputs = scratch.state.outputs + first * layout.value_dim;
+  for (size_t d = 0; d < dim; d += 64) {
+    const size_t left = dim - d;
     const auto add = left > 32 ? AddValues<kHeads, 2> : AddValues<kHeads, 1>;
-    add(rows.values + d, rows.count, value_dim, scratch.pairs, correction,
+    add(rows, dim, scratch.pairs + first * kBlock / 2, scratch.corrections + first,
         FirstPairs(left > 32 ? left - 32 : left), outputs + d, layout.value_dim);
+    rows.data += 64;
+    rows.prefetch = false;
   }
+}
+
+// each(heads, rows, first query head) for a key/value head's query heads, up to four at a time.
+template <class Each>
+inline void ForFewHeads(size_t group, Rows rows, size_t first, const Each& each) {
+  for (size_t left = group; left > 0;) {
+    const size_t some = std::min(kMaxHeads, left);
+    each(some, rows, first);
+    rows.prefetch = false;
+    first += some;
+    left -= some;
+  }
+}
+
+void ScoreFew(size_t heads, const Rows& rows, size_t dim, const Layout& layout,
+              const Scratch& scratch, size_t first) {
+  if (heads == 4) return ScoreHeads<4>(rows, dim, layout, scratch, first);
+  if (heads == 3) return ScoreHeads<3>(rows, dim, layout, scratch, first);
+  if (heads == 2) return ScoreHeads<2>(rows, dim, layout, scratch, first);
+  ScoreHeads<1>(rows, dim, layout, scratch, first);
+}
+
+void AddFew(size_t heads, const Rows& rows, size_t dim, const Layout& layout,
+            const Scratch& scratch, size_t first) {
+  if (heads == 4) return AddHeads<4>(rows, dim, layout, scratch, first);
+  if (heads == 3) return AddHeads<3>(rows, dim, layout, scratch, first);
+  if (heads == 2) return AddHeads<2>(rows, dim, layout, scratch, first);
+  AddHeads<1>(rows, dim, layout, scratch, first);
 }
 
 // The item's queries times `scale` as bf16; dims beyond are zero.
@@ -279,6 +333,37 @@ void StartItem(const AttentionJob& job, const AttentionItem& item, const Layout&
   std::memset(scratch.state.outputs, 0, layout.Outputs() * sizeof(float));
 }
 
+// Rows [row, row + count) of one block.
+void DecodeBlock(const AttentionJob& job, const AttentionItem& item, const Layout& layout,
+                 const Scratch& scratch, int64_t block, int64_t row, int64_t count) {
+  const auto group = static_cast<size_t>(job.group);
+  const auto key_dim = static_cast<size_t>(job.head_dim);
+  const auto value_dim = static_cast<size_t>(job.value_dim);
+  const auto rows = static_cast<size_t>(count);
+  for (int64_t h = 0; h < item.heads; ++h) {
+    const uint16_t* data =
+        job.Keys<uint16_t>(item.sequence, item.head + h, block) + row * job.head_dim;
+    ForFewHeads(group, {data, rows}, static_cast<size_t>(h) * group,
+                [&](size_t heads, const Rows& some, size_t first) {
+                  ScoreFew(heads, some, key_dim, layout, scratch, first);
+                });
+  }
+  const size_t all = static_cast<size_t>(item.heads) * group;
+  for (size_t h = 0; h < all; h += kSoftmaxHeads) {
+    SoftmaxHeads(job, rows, std::min(kSoftmaxHeads, all - h), scratch.scores + h * kBlock,
+                 scratch.state.largest + h, scratch.state.sum + h, scratch.corrections + h,
+                 scratch.pairs + h * kBlock / 2);
+  }
+  for (int64_t h = 0; h < item.heads; ++h) {
+    const uint16_t* data =
+        job.Values<uint16_t>(item.sequence, item.head + h, block) + row * job.value_dim;
+    ForFewHeads(group, {data, rows}, static_cast<size_t>(h) * group,
+                [&](size_t heads, const Rows& some, size_t first) {
+                  AddFew(heads, some, value_dim, layout, scratch, first);
+                });
+  }
+}
+
 }  // namespace
 
 size_t DotDecodeScratchFloats(const AttentionJob& job) { return Layout(job).Total(); }
@@ -288,24 +373,12 @@ void DotDecodeBf16(const AttentionJob& job, const AttentionItem& item, float* fl
   const Layout layout(job);
   const Scratch scratch(layout, floats);
   StartItem(job, item, layout, scratch);
-  const auto group = static_cast<size_t>(job.group);
-  ForEachDecodeBlock(job, item, [&](int64_t block, int64_t row, int64_t count, int64_t head) {
-    Rows rows;
-    rows.keys = job.Keys<uint16_t>(item.sequence, head, block) + row * job.head_dim;
-    rows.values = job.Values<uint16_t>(item.sequence, head, block) + row * job.value_dim;
-    rows.count = static_cast<size_t>(count);
-    size_t first = static_cast<size_t>(head - item.head) * group;
-    for (size_t left = group; left > 0;) {
-      const size_t some = std::min(kMaxHeads, left);
-      if (some == 4) DecodeHeads<4>(job, rows, layout, scratch, first);
-      if (some == 3) DecodeHeads<3>(job, rows, layout, scratch, first);
-      if (some == 2) DecodeHeads<2>(job, rows, layout, scratch, first);
-      if (some == 1) DecodeHeads<1>(job, rows, layout, scratch, first);
-      rows.prefetch = false;
-      first += some;
-      left -= some;
-    }
-  });
+  for (int64_t key = item.first_key; key <= item.last_key;) {
+    const int64_t block = key / job.block_size;
+    const int64_t end = std::min((block + 1) * job.block_size, item.last_key + 1);
+    DecodeBlock(job, item, layout, scratch, block, key % job.block_size, end - key);
+    key = end;
+  }
   FinishDecodeItem(job, item, scratch.state, 1 / kLog2E, partials);
 }
 
