@@ -439,9 +439,10 @@ double SumAtLeast(const float* x, const float* e, size_t n, float threshold) {
     sum = hn::Add(sum, SumOfGroup(kept));
   }
   for (; i < n; i += kLanes) {
-    const auto first = hn::FirstN(d, n - i < kLanes ? n - i : kLanes);
-    const auto reached = hn::And(first, hn::Ge(hn::MaskedLoad(first, d, x + i), limit));
-    sum = hn::Add(sum, PromotedSum(hn::MaskedLoad(reached, d, e + i)));
+    // Not MaskedLoad, which reads a whole vector where the CPU has no masks.
+    const size_t count = n - i < kLanes ? n - i : kLanes;
+    const auto reached = hn::And(hn::FirstN(d, count), hn::Ge(hn::LoadN(d, x + i, count), limit));
+    sum = hn::Add(sum, PromotedSum(hn::IfThenElseZero(reached, hn::LoadN(d, e + i, count))));
   }
   return hn::GetLane(hn::SumOfLanes(d64, sum));
 }
