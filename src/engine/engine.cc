@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "backends/backend.h"
@@ -124,6 +125,9 @@ Status Engine::State::CheckSequences(const Request& request) const {
   if (sequences > beams) {
     return Status::Usage("num_return_sequences",
                          fmt::format("{} exceeds num_beams, {}", sequences, beams));
+  }
+  if (!std::isfinite(request.length_penalty)) {
+    return Status::Usage("length_penalty", "is no finite number");
   }
   const SamplingParams& sampling = request.sampling;
   if (sampling.do_sample && (sampling.typical_p < 1 || sampling.top_h)) {

@@ -60,6 +60,7 @@ class Basics(CliTest):
                      ["run", MINIMAL, *ids, "--temperature", "-1"],
                      ["run", MINIMAL, *ids, "--device", "tpu"],
                      ["run", MINIMAL, *ids, "--device", "cuda:"],
+                     ["run", MINIMAL, *ids, "--num-beams", "2", "--length-penalty", "nan"],
                      ["run", MINIMAL, *ids, "--num-beams", "2", "--num-return-sequences", "3"],
                      ["run", MINIMAL, *ids, "--temperature", "nan"],
                      ["run", MINIMAL, *ids, "--do-sample", "--top-p", "-1"],

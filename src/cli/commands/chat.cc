@@ -123,7 +123,8 @@ class Chat {
     if (!sequences.ok()) return Forget(sequences.status());
     if (!(*sequences)[0].status.ok()) return Forget((*sequences)[0].status);
     messages_.push_back(ChatMessage("assistant", std::move(answer)));
-    if (interactive_ && !arguments_.model.quiet) Close((*sequences)[0]);
+    const bool whole = (*sequences)[0].finish_reason != FinishReason::kCancelled;
+    if (interactive_ && !arguments_.model.quiet && whole) Close((*sequences)[0]);
     return Status::Ok();
   }
 
@@ -141,9 +142,7 @@ class Chat {
     std::fprintf(stderr, "[%lld + %lld tokens, %.0f tok/s%s]\n",
                  static_cast<long long>(timings.prompt_tokens),
                  static_cast<long long>(timings.new_tokens), rate,
-                 sequence.finish_reason == FinishReason::kLength      ? ", the length limit"
-                 : sequence.finish_reason == FinishReason::kCancelled ? ", stopped"
-                                                                      : "");
+                 sequence.finish_reason == FinishReason::kLength ? ", the length limit" : "");
   }
 
   const ChatArguments& arguments_;

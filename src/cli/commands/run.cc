@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "backends/backend.h"
 #include "base/json.h"
@@ -159,7 +160,9 @@ Status PrintText(const Engine& engine, const RunArguments& arguments,
     FATHOM_TRY(WriteOut("\n"));
   }
   FATHOM_TRY(FirstError(sequences));
-  if (!arguments.model.quiet) {
+  // An answer that was broken off has no timings.
+  const bool whole = sequences[0].finish_reason != FinishReason::kCancelled;
+  if (!arguments.model.quiet && whole) {
     std::fprintf(stderr, "%s\n", ClosingLine(engine, sequences).c_str());
   }
   return InterruptGuard::interrupted() ? Status::Interrupted() : Status::Ok();
@@ -214,11 +217,11 @@ Status Run(RunArguments arguments) {
   Request request = MakeRequest(arguments, *model, std::move(prompt.ids));
   const bool text = arguments.format == "text";
   const bool stream = text && request.num_return_sequences == 1 && request.want_text;
-  if (stream && !prompt.shown.empty()) FATHOM_TRY(WriteOut(prompt.shown));
   Status written;
   FATHOM_ASSIGN(const auto sequences,
                 engine->Generate(std::move(request), [&](const StepEvent& event) {
-                  if (stream && written.ok()) written = WriteOut(event.text);
+                  // The prompt is shown once something follows it: a refusal prints nothing.
+                  if (stream) written = WriteOut(std::exchange(prompt.shown, "") + event.text);
                   return written.ok() && !InterruptGuard::interrupted();
                 }));
   FATHOM_TRY(written);

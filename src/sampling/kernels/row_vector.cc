@@ -439,10 +439,16 @@ double SumAtLeast(const float* x, const float* e, size_t n, float threshold) {
     sum = hn::Add(sum, SumOfGroup(kept));
   }
   for (; i < n; i += kLanes) {
-    // Not MaskedLoad, which reads a whole vector where the CPU has no masks.
+    // A copy: MaskedLoad reads a whole vector where the CPU has no masks.
     const size_t count = n - i < kLanes ? n - i : kLanes;
-    const auto reached = hn::And(hn::FirstN(d, count), hn::Ge(hn::LoadN(d, x + i, count), limit));
-    sum = hn::Add(sum, PromotedSum(hn::IfThenElseZero(reached, hn::LoadN(d, e + i, count))));
+    float rest[2][kLanes] = {};
+    for (size_t j = 0; j < count; ++j) {
+      rest[0][j] = x[i + j];
+      rest[1][j] = e[i + j];
+    }
+    const VF score = hn::LoadU(d, rest[0]), exponential = hn::LoadU(d, rest[1]);
+    const auto reached = hn::And(hn::FirstN(d, count), hn::Ge(score, limit));
+    sum = hn::Add(sum, PromotedSum(hn::IfThenElseZero(reached, exponential)));
   }
   return hn::GetLane(hn::SumOfLanes(d64, sum));
 }
