@@ -20,10 +20,14 @@ std::function<double(int, int32_t, int64_t)> DrawsOf(const Request& request) {
   };
 }
 
+// Tokens that may end a beam.
+int64_t EosTokens(const Request& request) {
+  return request.ignore_eos ? 0 : static_cast<int64_t>(request.sampling.eos_token_id.size());
+}
+
 // What transformers calls min_tokens_to_keep: the cutoffs leave each beam so many.
 int64_t LeastCandidates(const Request& request) {
-  const auto eos = static_cast<int64_t>(request.sampling.eos_token_id.size());
-  return eos == 0 || request.ignore_eos ? 2 : eos + 1;
+  return std::max<int64_t>(2, 1 + EosTokens(request));
 }
 
 // The same settings with no cutoff but the best k.
@@ -40,36 +44,39 @@ SamplingParams OnlyTopK(SamplingParams params, int64_t k) {
 
 void Engine::State::StartBeams(RequestState& request) const {
   const Request& asked = request.request;
-  const auto eos = static_cast<int64_t>(asked.sampling.eos_token_id.size());
   request.beam_search.emplace(
       BeamSettings{.num_beams = asked.num_beams,
                    .length_penalty = asked.length_penalty,
                    .early_stopping = asked.early_stopping,
-                   .num_eos_tokens = asked.ignore_eos ? 0 : eos,
+                   .num_eos_tokens = EosTokens(asked),
                    .max_new_tokens = request.length_limit - request.prompt_length,
                    .draw = DrawsOf(asked)});
 }
 
 // log_softmax, then the processors, as `_beam_search` has them.
 Status Engine::State::ProcessBeamRow(const Sequence& sequence, const SamplingParams& params,
+                                     std::span<const LogitsProcessor* const> processors,
                                      std::span<const float> logits) {
   row.Assign(logits);
   if (!params.remove_invalid_values) FATHOM_TRY(CheckFinite(row));
   const float normalizer = row.LogSumExp();
   for (float& score : row.scores()) score -= normalizer;
   const RowContext context{params, sequence.ids, sequence.state->prompt_length};
-  return ProcessRow(ActiveProcessors(params), context, arm, row);
+  return ProcessRow(processors, context, arm, row);
 }
 
 Status Engine::State::AddBeamRow(const Sequence& sequence, std::span<const float> logits) {
   RequestState& request = *sequence.state;
   const SamplingParams& params = request.request.sampling;
-  FATHOM_TRY(ProcessBeamRow(sequence, params, logits));
-  const int64_t least = LeastCandidates(request.request);
-  const auto left = std::ranges::count_if(row.scores(), [](float s) { return s != kRemoved; });
-  // All of these cutoffs leave the best, so what falls short of the least number is its best.
-  if (params.do_sample && left < least) {
-    FATHOM_TRY(ProcessBeamRow(sequence, OnlyTopK(params, least), logits));
+  FATHOM_TRY(ProcessBeamRow(sequence, params, request.processors, logits));
+  if (params.do_sample) {
+    const int64_t least = LeastCandidates(request.request);
+    const auto left = std::ranges::count_if(row.scores(), [](float s) { return s != kRemoved; });
+    // All of these cutoffs leave the best, so what falls short of the least number is its best.
+    if (left < least) {
+      const SamplingParams best = OnlyTopK(params, least);
+      FATHOM_TRY(ProcessBeamRow(sequence, best, ActiveProcessors(best), logits));
+    }
   }
   request.beam_search->AddRow(sequence.index, row);
   return Status::Ok();

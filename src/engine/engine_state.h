@@ -43,6 +43,7 @@ struct Engine::State {
   // engine_beams.cc
   void StartBeams(RequestState& request) const;
   Status ProcessBeamRow(const Sequence& sequence, const SamplingParams& params,
+                        std::span<const LogitsProcessor* const> processors,
                         std::span<const float> logits);
   Status AddBeamRow(const Sequence& sequence, std::span<const float> logits);
   void AdvanceBeam(Sequence& sequence, std::span<const float> logits,
